@@ -1,0 +1,52 @@
+"""Every stored record, as plain data: no relationships, no lazy loading, no behaviour of its own.
+
+Records made from outside data come from ``Model.model_validate(...)``: a table class does not validate in its
+constructor.  Importing this package registers every table, so that migrations can be compared with the models.
+"""
+
+from digest.models.article import Article, Placement, PlacementRole, PlacementState
+from digest.models.delivery import OPEN_STATES, Attempt, Delivery, DeliveryState, Lease
+from digest.models.edition import Edition, EditionState, Letter
+from digest.models.installation import Installation
+from digest.models.names import MailingList, Named, Newsletter, RelayName, Source
+from digest.models.people import (
+    ConsentChange,
+    Import,
+    Origin,
+    Stop,
+    Subscriber,
+    Subscription,
+    SubscriptionState,
+    Suppression,
+    SuppressionReason,
+)
+
+__all__ = [
+    "OPEN_STATES",
+    "Article",
+    "Attempt",
+    "ConsentChange",
+    "Delivery",
+    "DeliveryState",
+    "Edition",
+    "EditionState",
+    "Import",
+    "Installation",
+    "Lease",
+    "Letter",
+    "MailingList",
+    "Named",
+    "Newsletter",
+    "Origin",
+    "Placement",
+    "PlacementRole",
+    "PlacementState",
+    "RelayName",
+    "Source",
+    "Stop",
+    "Subscriber",
+    "Subscription",
+    "SubscriptionState",
+    "Suppression",
+    "SuppressionReason",
+]

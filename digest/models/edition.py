@@ -1,0 +1,62 @@
+"""Editions and the letters made of them."""
+
+import datetime as dt
+import enum
+
+from sqlalchemy import JSON, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from digest.models.columns import words
+
+
+class EditionState(enum.StrEnum):
+    """How far an edition has come."""
+
+    DRAFT = "draft"
+    EMPTY = "empty"  #: nothing new: decided, binds nothing
+    HELD = "held"  #: stopped by preflight, lateness or an editor; binds nothing
+    FROZEN = "frozen"
+    SENDING = "sending"
+    PAUSED = "paused"
+    SENT = "sent"
+    REHEARSED = "rehearsed"  #: written to the outbox; nobody was mailed
+    CANCELLED = "cancelled"
+
+
+class Edition(SQLModel, table=True):
+    """One newsletter's digest for one date: what is rendered, sent and archived.
+
+    Everything that going on with a send needs is here and in its letters, so that it needs no digest.toml.
+    """
+
+    id: int | None = Field(default=None, primary_key=True)
+    newsletter_id: int = Field(foreign_key="newsletter.id")
+    date: dt.date
+    number: int = 1  #: 2 and on for extra editions of the date
+    state: EditionState = Field(default=EditionState.DRAFT, sa_type=words(EditionState))
+    reason: str = ""  #: why it is empty or held
+    decided_at: dt.datetime  #: when it came into its state
+    frozen_at: dt.datetime | None = None  #: from here on neither articles nor readers change
+    finished_at: dt.datetime | None = None  #: nothing open any more
+    rehearsal: bool = False  #: frozen for the outbox
+    list_ids: list[int] = Field(default_factory=list, sa_type=JSON)  #: whose readers it is for
+    audience: int = 0  #: readers at the freeze
+    sender: str = Field(default="", max_length=320)  #: envelope sender
+    bounce_address: str | None = Field(default=None, max_length=320)  #: return paths are made under it
+    key: str = Field(default="", max_length=16)  #: fingerprint of the secret key its tokens are signed with
+    give_up_at: dt.datetime | None = None  #: deferred mail is tried until then
+
+    # Its number stands in links for ever, so none is used again.
+    __table_args__ = (UniqueConstraint("newsletter_id", "date", "number"), {"sqlite_autoincrement": True})
+
+
+class Letter(SQLModel, table=True):
+    """An edition for one variant, finished; ``mail`` has slots, see ``digest/letter/stamp.py``."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    edition_id: int = Field(foreign_key="edition.id", index=True, ondelete="CASCADE")
+    language: str = Field(max_length=35)
+    subject: str
+    html: str  #: with slots at their defaults: the public form
+    text: str  #: likewise
+    mail: bytes

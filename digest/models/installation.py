@@ -1,0 +1,15 @@
+"""The one row that says which store this is."""
+
+import datetime as dt
+
+from sqlmodel import Field, SQLModel
+
+
+class Installation(SQLModel, table=True):
+    """Which store this is: its identity, the pepper of its suppressions, and the key it is signed with."""
+
+    id: int = Field(default=1, primary_key=True)
+    uid: str = Field(max_length=32)  #: random, goes into every token; a copied store keeps it
+    pepper: str = Field(max_length=64)  #: hex; keys the hashes of addresses, never rotated
+    key: str | None = Field(default=None, max_length=16)  #: fingerprint of the newest secret key used with it
+    created_at: dt.datetime
