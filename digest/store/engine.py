@@ -1,0 +1,78 @@
+"""Engines on SQLite: how a connection is set up, and how its transactions begin."""
+
+import sqlite3
+from pathlib import Path
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from digest.errors import ConfigError, StoreError
+
+READ, WRITE = "BEGIN", "BEGIN IMMEDIATE"
+#: Milliseconds. Readers never wait in WAL but while another process opens or closes the file; a migration waits for the
+#: end of its writing. The writer does with none: it waits by itself, and shorter (writer.py).
+PATIENCE = 5000
+
+
+def locate(url: str, folder: Path) -> Path:
+    """Return the file that a database URL names, relative to the project's folder; ConfigError for another kind."""
+    try:
+        parsed: URL = make_url(url)
+    except (ArgumentError, ValueError):  # the latter for a port that is no number, and it repeats it
+        raise ConfigError("DIGEST_DATABASE_URL is no database URL; write sqlite:///digest.db") from None
+    if parsed.get_backend_name() != "sqlite" or not parsed.database or parsed.database == ":memory:":
+        raise ConfigError(
+            f"DIGEST_DATABASE_URL names a {parsed.get_backend_name()} store; so far it can be a file of SQLite: "
+            "sqlite:///digest.db"
+        )
+    return folder / parsed.database
+
+
+def make_engine(path: Path, begin: str, *, foreign_keys: bool = True, patience: int = PATIENCE) -> Engine:
+    """Return an engine whose transactions start with ``begin``, and wait that many milliseconds for a lock.
+
+    WRITE takes the write lock at once: a transaction that reads first and writes later would fail with "database is
+    locked" whenever somebody commits in between, and no waiting helps it.
+    """
+    engine = create_engine(f"sqlite:///{path}", connect_args={"check_same_thread": False})
+    # Who only reads leaves the file as it is: it may turn out to be somebody else's.
+    keeping = ("journal_mode=WAL",) if begin == WRITE else ()
+
+    def set_up(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
+        connection.isolation_level = None  # the driver must not begin transactions of its own
+        for pragma in (
+            f"busy_timeout={PATIENCE}",  # another process may be closing the file just now
+            *keeping,
+            "synchronous=FULL",  # a commit that was answered survives the power cut
+            f"foreign_keys={'ON' if foreign_keys else 'OFF'}",
+            f"busy_timeout={patience}",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    def start(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    event.listen(engine, "connect", set_up)
+    event.listen(engine, "begin", start)
+    return engine
+
+
+def is_locked(error: BaseException) -> bool:
+    """Return whether an error says that another process holds the store."""
+    original = error.orig if isinstance(error, DBAPIError) else error
+    code = getattr(original, "sqlite_errorcode", 0) or 0
+    return code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+def as_store_error(error: DBAPIError, path: Path) -> StoreError:
+    """Return a driver's error as one line of ours."""
+    if is_locked(error):
+        return StoreError(f"the store {path} is locked by another program; close it there and run this again")
+    words = str(error.orig)
+    if "not a database" in words or "malformed" in words:
+        return StoreError(f"{path} is not a store or is damaged ({words}); restore it from a backup")
+    if "readonly" in words or "unable to open" in words:
+        done = "written" if "readonly" in words else "opened"
+        return StoreError(f"the store {path} cannot be {done} ({words}); look at its permissions and its folder's")
+    return StoreError(f"the store {path}: {words}")

@@ -1,0 +1,140 @@
+"""The one writer: a thread that commits for everybody who is waiting (group commit)."""
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+
+from digest.store.engine import as_store_error, is_locked
+
+T = TypeVar("T")
+
+GROUP = 0.010  #: seconds of work that are committed together; what comes later waits for the next commit
+PAUSE = 0.002  #: between two tries to get the write lock; SQLite's own waiting grows to 100 ms
+PATIENCE = 30.0  #: seconds until another program's lock is reported
+
+
+@dataclass
+class Work:
+    """One piece of work in its savepoint; its future resolves after the commit that holds it."""
+
+    run: Callable[[Connection], Any]
+    future: "Future[Any]" = field(default_factory=Future)
+    result: Any = None
+
+
+class Writer:
+    """Runs works one after the other on the only connection that writes."""
+
+    def __init__(self, engine: Engine, path: Path) -> None:
+        self._engine = engine
+        self._path = path
+        self._works: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
+
+    def submit(self, run: Callable[[Connection], T]) -> "Future[T]":
+        """Queue a work; the future has its result once it is durable, or the error that undid it alone.
+
+        It cannot be cancelled: what came of a mail is recorded also when nobody waits for it any more.
+        """
+        work = Work(run)
+        work.future.set_running_or_notify_cancel()
+        with self._starting:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._serve, name="store writer", daemon=True)
+                self._thread.start()
+            self._works.put(work)
+        return work.future
+
+    def close(self) -> None:
+        """Commit what is queued and end the thread."""
+        with self._starting:
+            if self._thread is not None:
+                self._works.put(None)
+                self._thread.join()
+                self._thread = None
+
+    def _serve(self) -> None:
+        while (work := self._works.get()) is not None:
+            self._commit(work)
+
+    def _commit(self, first: Work) -> None:
+        """Commit a work with all that wait behind it."""
+        group = [first]
+        try:
+            with self._engine.connect() as connection:
+                self._begin(connection)
+                ends = time.monotonic() + GROUP
+                self._run(connection, first)
+                while time.monotonic() < ends and (work := self._next()) is not None:
+                    group.append(work)
+                    self._run(connection, work)
+                connection.commit()
+        except Exception as error:  # noqa: BLE001  whatever it is, those who wait must hear of it
+            known = as_store_error(error, self._path) if isinstance(error, DBAPIError) else error
+            for work in _waiting(group):
+                work.future.set_exception(known)
+        for work in _waiting(group):
+            work.future.set_result(work.result)
+
+    def _next(self) -> Work | None:
+        """Return the work that waits next, None when there is none or the queue has ended."""
+        try:
+            work = self._works.get_nowait()
+        except queue.Empty:
+            return None
+        if work is None:
+            self._works.put(None)  # for _serve
+        return work
+
+    def _begin(self, connection: Connection) -> None:
+        ends = time.monotonic() + PATIENCE
+        while True:
+            try:
+                connection.begin()
+            except DBAPIError as error:
+                connection.rollback()
+                if not is_locked(error) or time.monotonic() > ends:
+                    raise
+                time.sleep(PAUSE)
+            else:
+                return
+
+    def _run(self, connection: Connection, work: Work) -> None:
+        # Savepoints in plain SQL: SQLAlchemy compiles its own anew each time, at three times the price of a mark.
+        connection.exec_driver_sql("SAVEPOINT work")
+        try:
+            work.result = work.run(connection)
+            connection.exec_driver_sql("RELEASE work")
+        except DBAPIError as error:
+            # A full disk ends the whole transaction in SQLite, savepoints and all; a broken rule only the work.
+            if not _is_open(connection):
+                raise
+            _undo(connection)
+            work.future.set_exception(as_store_error(error, self._path))
+        except Exception as error:  # noqa: BLE001  it belongs to whoever waits for the future
+            _undo(connection)
+            work.future.set_exception(error)
+
+
+def _undo(connection: Connection) -> None:
+    connection.exec_driver_sql("ROLLBACK TO work")
+    connection.exec_driver_sql("RELEASE work")
+
+
+def _waiting(works: Iterable[Work]) -> list[Work]:
+    return [work for work in works if not work.future.done()]
+
+
+def _is_open(connection: Connection) -> bool:
+    """Return whether SQLite is still in the transaction that it was in."""
+    driver = connection.connection.driver_connection
+    return bool(driver is not None and driver.in_transaction)
