@@ -1,0 +1,1 @@
+"""Sources to articles: what is fetched or read becomes clean records."""
