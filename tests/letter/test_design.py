@@ -1,0 +1,185 @@
+"""The design senaste-nytt, as the letters it makes show it."""
+
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+
+import pytest
+
+from digest.edition.layout import Layout
+from digest.letter.compose import compose
+from digest.letter.templates import open_templates
+from digest.models import Letter
+from tests.builders import SUNDAY, a_frame, a_layout, an_article, the_seed
+from tests.letter.designs import NONCE
+
+COLOUR = re.compile(r"(?:^|; )((?:background-|border-)?color):(#[0-9a-f]{6})")
+DARK = re.compile(r"  \.(\w+) \{ ([a-z-]+): (#[0-9a-f]{6}) !important; \}")
+OUTLOOK = re.compile(r"\[data-ogs([bc])\] \.(\w+) \{ ([a-z-]+): (#[0-9a-f]{6}) !important; \}")
+
+
+def a_letter(layout: Layout, language: str | None = None) -> Letter:
+    return compose(layout, a_frame(), open_templates(), NONCE, language)
+
+
+@pytest.fixture(scope="module")
+def seed() -> Letter:
+    return a_letter(the_seed())
+
+
+class Tags(HTMLParser):
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str]]] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, {name: value or "" for name, value in attrs}))
+
+
+def coloured(letter: Letter) -> Iterator[tuple[list[str], str, str]]:
+    """Yield for every colour that is inlined: the classes of its element, the property, the colour."""
+    for _, attributes in Tags(letter.html).found:
+        for name, colour in COLOUR.findall(attributes.get("style", "")):
+            yield attributes.get("class", "").split(), name, colour
+
+
+def luminance(colour: str) -> float:
+    # WCAG 2.2, relative luminance
+    values = [int(colour[n : n + 2], 16) / 255 for n in (1, 3, 5)]
+    red, green, blue = (v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in values)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: str, other: str) -> float:
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def test_every_inlined_colour_has_its_dark_counterpart(seed: Letter) -> None:
+    dark = {(name, what) for name, what, _ in DARK.findall(seed.html)}
+    outlook = {(name, what) for _, name, what, _ in OUTLOOK.findall(seed.html)}
+    found = list(coloured(seed))
+
+    assert len(found) > 50
+    for classes, what, _ in found:
+        assert any((name, what) in dark for name in classes), (classes, what)
+        assert any((name, what) in outlook for name in classes), (classes, what)
+
+
+def test_outlook_com_is_told_backgrounds_and_colours_apart(seed: Letter) -> None:
+    assert {kind == "b" for kind, _, what, _ in OUTLOOK.findall(seed.html) if what == "background-color"} == {True}
+    assert {kind == "c" for kind, _, what, _ in OUTLOOK.findall(seed.html) if what != "background-color"} == {True}
+
+
+def test_text_has_contrast_enough_in_light_and_dark(seed: Letter) -> None:
+    light = {name: colour for classes, what, colour in coloured(seed) for name in classes if what != "border-color"}
+    dark = {name: colour for name, what, colour in DARK.findall(seed.html)}
+
+    for colours in (light, dark):
+        for text in ("ink", "soft", "accent"):
+            assert contrast(colours[text], colours["paper"]) >= 4.5
+
+
+def test_headings_stand_in_order(seed: Letter) -> None:
+    headings = [tag for tag, _ in Tags(seed.html).found if re.fullmatch(r"h\d", tag)]
+
+    assert headings == ["h1", "h2", *(["h2"] + ["h3"] * 5) * 5]
+
+
+def test_dates_are_headings_newest_first_with_five_headlines_each(seed: Letter) -> None:
+    headings = re.findall(r"<h2 class=\"date-title.*?>(.*?)</h2>", seed.html)
+
+    assert headings == [
+        "Söndag 30 november 2025",
+        "Fredag 28 november 2025",
+        "Torsdag 27 november 2025",
+        "Onsdag 26 november 2025",
+        "Tisdag 25 november 2025",
+    ]
+    assert seed.html.count("5 nyheter") == 5
+
+
+def test_tables_are_there_for_layout_alone(seed: Letter) -> None:
+    assert {attributes.get("role") for tag, attributes in Tags(seed.html).found if tag == "table"} == {"presentation"}
+
+
+def test_page_names_its_language_and_direction() -> None:
+    letter = a_letter(a_layout(an_article("أخبار")), "ar")
+
+    assert '<html lang="ar" dir="rtl"' in letter.html
+    assert "text-align:right" in letter.html
+    assert "←" in letter.html
+
+
+def test_article_in_another_language_says_so() -> None:
+    letter = a_letter(a_layout(an_article(language="en"), an_article(language="sv"), an_article(language="de")))
+
+    assert re.findall(r'<td class="(?:lead|row hair)"[^>]*? lang="(\w+)"', letter.html) == ["en", "de"]
+
+
+def test_only_outlook_gets_a_table_of_fixed_width(seed: Letter) -> None:
+    assert '<!--[if mso]><table role="presentation" width="600"' in seed.html
+    assert 'width="600"' not in re.sub(r"<!--.*?-->", "", seed.html)
+
+
+def test_preheader_is_made_from_the_first_headlines(seed: Letter) -> None:
+    preheader = re.search(r'<div class="preheader"[^>]*>(.*?)</div>', seed.html)
+
+    assert preheader is not None
+    assert preheader[1] == (
+        "Daggpunktsgivare för tryckluft – SUTO · Redskap till teleskoplastare · "
+        "Packningar för entreprenadmaskiner · Backkameror"
+    )
+
+
+def test_seed_is_far_from_where_gmail_cuts(seed: Letter) -> None:
+    assert len(seed.html.encode()) < 30_000
+
+
+def test_lines_of_the_text_are_within_78_where_no_link_is_longer(seed: Letter) -> None:
+    long = an_article("Ett mycket långt namn på en nyhet " * 4, lead="Lång ingress om det. " * 30, section="Mätteknik")
+    for letter in (seed, a_letter(a_layout(long, long))):
+        assert [line for line in letter.text.split("\n") if len(line) > 78 and "://" not in line] == []
+
+
+def test_text_underlines_its_dates(seed: Letter) -> None:
+    assert "\n\nFredag 28 november 2025\n-----------------------\n\n* Begagnad truck under Black Week\n" in seed.text
+
+
+def test_section_and_lead_of_a_headline_are_printed() -> None:
+    letter = a_letter(a_layout(an_article(), an_article("Backkameror", section="Fordon", lead="Ser bakåt.")))
+
+    assert re.search(r'<p class="section soft"[^>]*>Fordon</p>', letter.html)
+    assert re.search(r'<p class="summary soft"[^>]*>Ser bakåt.</p>', letter.html)
+    assert "* Fordon: Backkameror\n  Ser bakåt.\n  https://nytt.example.com/luftrenare\n" in letter.text
+
+
+def test_what_is_folded_is_counted_and_linked() -> None:
+    letter = a_letter(a_layout(an_article(), folded=[an_article()] * 12))
+
+    assert ">12 till på webben</a>" in letter.html
+    assert "\n12 till på webben:\nhttps://nytt.example.com\n" in letter.text
+
+
+def test_footer_says_why_and_how_to_leave_in_both_parts(seed: Letter) -> None:
+    for part in (seed.html, seed.text):
+        assert "Du får Senaste nytt för att din adress står på listan Industri." in part
+        assert "Avsluta prenumerationen" in part
+        assert "Tidningen AB, Box 1, 111 11 Stockholm" in part
+        assert "red@example.com" in part
+    assert b"https://nytt.example.com/u/=\r\n\0token:unsubscribe:\0=\r\n" in seed.mail
+    assert seed.mail.count(b"\0token:unsubscribe:\0") == 3  # header, text, HTML
+
+
+def test_newsletter_without_titled_lists_says_that_one_subscribes() -> None:
+    letter = compose(the_seed(), a_frame(list_titles=(), tagline="", postal_address=""), open_templates(), NONCE)
+
+    assert "Du får det här brevet för att du prenumererar på Senaste nytt." in letter.text
+    assert 'class="tagline' not in letter.html
+
+
+def test_edition_without_lead_or_days_still_makes_a_letter() -> None:
+    letter = a_letter(Layout(SUNDAY, None, ()))
+
+    assert "0 nyheter" in letter.text
