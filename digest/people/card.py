@@ -1,0 +1,58 @@
+"""All there is about one subscriber: lists, history, and their last deliveries."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from digest.letter.identity import message_id
+from digest.people.lists import find
+from digest.project import Project
+from digest.store import editions, ledger, people
+from digest.store.people import Known
+
+DELIVERIES = 10
+
+
+@dataclass(frozen=True)
+class Card:
+    """One subscriber as ``digest subscribers show`` prints them."""
+
+    known: Known
+    history: list[dict[str, Any]]
+    deliveries: list[dict[str, Any]]
+
+
+def card(project: Project, address: str) -> Card:
+    """Return what is known about an address; NoSuchSubscriber."""
+    known = find(project, address)
+    return Card(known, _history(project, known.id), _deliveries(project, known.id))
+
+
+def _history(project: Project, number: int) -> list[dict[str, Any]]:
+    return [
+        {
+            "at": change.at.isoformat(timespec="seconds"),
+            "list": list_name,
+            "state": change.state.value,
+            "origin": change.origin.value,
+            "by": change.by,
+            "reason": change.reason,
+        }
+        for change, list_name in people.history(project.store, number)
+    ]
+
+
+def _deliveries(project: Project, number: int) -> list[dict[str, Any]]:
+    told = ledger.deliveries(project.store, subscriber_id=number, limit=DELIVERIES)
+    listed = editions.listing(project.store, numbers=[one.edition_id for one in told]) if told else []
+    keys = {one.edition.id: one for one in listed}
+    return [
+        {
+            "edition": keys[one.edition_id].key,
+            "state": one.state.word,
+            "at": one.at and one.at.isoformat(timespec="seconds"),
+            "code": one.code,
+            "text": one.text,
+            "message_id": message_id(project.keys, keys[one.edition_id].edition, number),
+        }
+        for one in told
+    ]

@@ -1,0 +1,187 @@
+"""Bringing people to lists and taking them off: what the commands of ``digest subscribers`` do."""
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
+from pathlib import Path
+
+from digest.errors import ConfigError, DigestError, NoSuchState, nearest
+from digest.models import MailingList, Origin, SubscriptionState
+from digest.people.addresses import Address, address_hash, read_address
+from digest.people.consent import adding, joining
+from digest.people.imports import Problem, Row, read_subscribers
+from digest.project import Project, who_does_this
+from digest.store import names, people
+from digest.store.people import Decide, Enrolled, Known, Person, Vouching
+from digest.tables import language_tag, shown, tidy
+
+BATCH = 10_000
+
+
+@dataclass
+class Tally:
+    """What an import came to: how many of each, and the rows that could not be read."""
+
+    file: str
+    list_name: str
+    found: int = 0
+    new: int = 0  #: and those that come back after they had been taken off
+    confirmed: int = 0  #: were unconfirmed before
+    updated: int = 0
+    unchanged: int = 0
+    left: int = 0  #: had left the list, and stay so
+    suppressed: int = 0
+    unconfirmed: int = 0  #: on the list after it, without proof of consent: they get nothing
+    problems: list[Problem] = field(default_factory=list)
+
+
+class NoSuchSubscriber(DigestError):
+    """Nobody is known by an address."""
+
+    exit_code = 1
+
+    def __init__(self, address: str) -> None:
+        super().__init__(f"nobody is known as {address}; look with: digest subscribers list")
+        self.address = address
+
+
+def list_number(project: Project, name: str, now: dt.datetime) -> int:
+    """Return a list's number; ConfigError when digest.toml knows no such list."""
+    known = project.file.list_names
+    if name not in known:
+        raise ConfigError(
+            f"no list {name!r} in digest.toml; it has: {', '.join(known) or 'none yet'}{nearest(name, known)}"
+        )
+    settings = project.file.lists.get(name)
+    return names.number(project.store, MailingList, name, settings.formerly if settings else None, now)
+
+
+def person(project: Project, address: Address, row: Row | None = None) -> Person:
+    """Return somebody as the store knows them: by the hash of their address's key."""
+    pepper = bytes.fromhex(project.store.installation.pepper)
+    hash_ = address_hash(address.key, pepper)
+    if row is None:
+        return Person(hash_, address.given)
+    return Person(hash_, address.given, row.name, row.language, dict(row.attributes))
+
+
+def import_file(project: Project, path: Path, name: str, *, confirmed: bool, now: dt.datetime) -> Tally:
+    """Bring the people of a file to a list; rows that cannot be read are named in the tally, the others go in.
+
+    The list's own ``consent`` in digest.toml speaks for its rows as ``confirmed`` does.
+    """
+    number = list_number(project, name, now)
+    settings = project.file.lists.get(name)
+    proof = settings.consent if settings else ""
+    vouched = confirmed or bool(proof)
+    tally = Tally(str(path), name)
+    try:
+        with path.open("rb") as file:
+            rows = read_subscribers(file, path.name)
+            first = next(rows, None)  # an empty or headless file is refused before anything is recorded
+            by = who_does_this()
+            vouching = Vouching(
+                Origin.IMPORT, by, proof or ("confirmed by the importer" if confirmed else ""), now,
+                people.begin_import(project.store, str(path), by, now),
+            )  # fmt: skip
+            decide: Decide = partial(joining, vouched=vouched)
+            while first is not None:
+                batch = [first, *islice(rows, BATCH - 1)]
+                _take(project, number, batch, decide, vouching, tally)
+                first = next(rows, None)
+    except OSError as error:
+        raise DigestError(f"{path} cannot be read: {error.strerror}") from error
+    return tally
+
+
+def _take(
+    project: Project, number: int, batch: list[Row | Problem], decide: Decide, vouching: Vouching, tally: Tally
+) -> None:
+    tally.found += len(batch)
+    tally.problems += [row for row in batch if isinstance(row, Problem)]
+    known = [person(project, row.address, row) for row in batch if isinstance(row, Row)]
+    for enrolled in people.enrol(project.store, number, known, decide, vouching):
+        _count(tally, enrolled)
+
+
+def _count(tally: Tally, one: Enrolled) -> None:
+    if one.suppressed:
+        tally.suppressed += 1
+    elif one.after is SubscriptionState.UNSUBSCRIBED:
+        tally.left += 1
+    elif one.before in (None, SubscriptionState.REMOVED):
+        tally.new += 1
+    elif one.before is not one.after:
+        tally.confirmed += 1
+    elif one.updated:
+        tally.updated += 1
+    else:
+        tally.unchanged += 1
+    tally.unconfirmed += one.after is SubscriptionState.UNCONFIRMED
+
+
+def add(
+    project: Project,
+    address: str,
+    name: str,
+    *,
+    list_name: str,
+    language: str | None,
+    confirmed: bool,
+    reason: str,
+    now: dt.datetime,
+) -> Enrolled:
+    """Add one person to a list by hand; return what became of the subscription."""
+    read = read_address(address)
+    tag = language_tag(language) if language else None
+    if language and tag is None:
+        raise DigestError(f"{shown(language)} is not a language; write sv or en-GB")
+    number = list_number(project, list_name, now)
+    somebody = Person(person(project, read).hash, read.given, tidy(name), tag)
+    vouching = Vouching(Origin.EDITOR, who_does_this(), reason, now)
+    decide: Decide = partial(adding, confirmed=confirmed, reason=reason)
+    return people.enrol(project.store, number, [somebody], decide, vouching)[0]
+
+
+def remove(project: Project, address: str, list_name: str | None, reason: str, now: dt.datetime) -> list[str]:
+    """Take one person off a list, or off all; return the lists' names. Their history is kept."""
+    known = names.names(project.store, MailingList)
+    wanted = [list_number(project, list_name, now)] if list_name else list(known)
+    somebody = person(project, read_address(address))
+    find(project, address)
+    vouching = Vouching(Origin.EDITOR, who_does_this(), reason, now)
+    return [known[number] for number in people.end(project.store, somebody.hash, wanted, vouching)]
+
+
+def find(project: Project, address: str) -> Known:
+    """Return the subscriber with an address; NoSuchSubscriber."""
+    somebody = person(project, read_address(address))
+    found = next(people.listing(project.store, hash_=somebody.hash), None)
+    if found is None:
+        raise NoSuchSubscriber(address)
+    return found
+
+
+def listing(
+    project: Project, list_name: str | None, state: SubscriptionState | None, limit: int | None, now: dt.datetime
+) -> Iterator[Known]:
+    """Yield subscribers, narrowed by list and state."""
+    number = list_number(project, list_name, now) if list_name else None
+    return people.listing(project.store, list_id=number, state=state, limit=limit)
+
+
+def read_state(word: str | None) -> SubscriptionState | None:
+    """Return the state a word stands for; NoSuchState."""
+    if word is None:
+        return None
+    if word not in list(SubscriptionState):
+        raise NoSuchState(word, SubscriptionState)
+    return SubscriptionState(word)
+
+
+def overview(project: Project) -> dict[str, Counter[str]]:
+    """Return how many subscriptions each list has in each state."""
+    return {name: Counter(states) for name, states in people.counts(project.store).items()}
