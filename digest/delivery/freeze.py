@@ -1,0 +1,145 @@
+"""From what waits to a frozen edition: select and render first, then one transaction."""
+
+import datetime as dt
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from digest.edition.layout import Layout, lay_out
+from digest.edition.select import Choice, choose
+from digest.letter.compose import compose
+from digest.letter.frame import Frame
+from digest.letter.templates import Templates, open_templates
+from digest.locale import available
+from digest.models import Edition, Letter, MailingList, Newsletter
+from digest.project import Project
+from digest.settings import NewsletterSettings
+from digest.store import articles, editions, names, people
+
+
+@dataclass(frozen=True)
+class Draft:
+    """An edition as it would go out now: selected, laid out and rendered; nothing of it is stored."""
+
+    newsletter: NewsletterSettings
+    row: Newsletter
+    date: dt.date
+    number: int
+    at: dt.datetime
+    choice: Choice
+    layout: Layout
+    letters: tuple[Letter, ...]
+    letter_of: Mapping[str, int]  #: a reader's language -> index of their letter
+    list_ids: tuple[int, ...]
+    readers: int
+
+    @property
+    def key(self) -> str:
+        """``senaste-nytt/2025-11-30``."""
+        return articles.edition_key(self.newsletter.name, self.date, self.number)
+
+
+def newsletter_row(project: Project, newsletter: NewsletterSettings, now: dt.datetime) -> Newsletter:
+    """Return a newsletter's row, made when it is first used."""
+    list_id = f"{newsletter.name}.{newsletter.sender[1].rpartition('@')[2].lower()}"
+    return names.newsletter(project.store, newsletter.name, newsletter.formerly, list_id, now)
+
+
+def draft(
+    project: Project,
+    newsletter: NewsletterSettings,
+    date: dt.date,
+    now: dt.datetime,
+    *,
+    number: int = 1,
+    test: bool = False,
+) -> Draft:
+    """Return the edition of a date as it would go out now; its letters are there when it has an article."""
+    row = newsletter_row(project, newsletter, now)
+    assert row.id is not None
+    list_ids = tuple(_list_number(project, name, now) for name in newsletter.lists)
+    readers = people.languages(project.store, row.id, list_ids)
+    first = not editions.has_frozen(project.store, row.id)
+    candidates = articles.candidates(project.store, row.id)
+    choice = choose(candidates, date, newsletter.zone, now, newsletter.lookback_days if first else None)
+    layout = lay_out(choice.chosen, date, newsletter.zone, newsletter.max_articles)
+    languages, letter_of = _variants(newsletter.language, readers)
+    letters: tuple[Letter, ...] = ()
+    if layout.count:
+        frame = _frame(project, newsletter, row, now, test=test)
+        templates = open_templates(project.folder)
+        letters = tuple(_compose(layout, frame, templates, language) for language in languages)
+    return Draft(
+        newsletter, row, date, number, now, choice, layout, letters, letter_of, list_ids, sum(readers.values())
+    )
+
+
+def _list_number(project: Project, name: str, now: dt.datetime) -> int:
+    settings = project.file.lists.get(name)
+    return names.number(project.store, MailingList, name, settings.formerly if settings else None, now)
+
+
+def _variants(own: str, readers: Mapping[str | None, int]) -> tuple[list[str], dict[str, int]]:
+    """Return the languages letters are made in, the newsletter's own first, and who gets which."""
+    languages = [own]
+    letter_of: dict[str, int] = {}
+    for asked in sorted(language for language in readers if language):
+        language = primary(asked)
+        if language == primary(own) or not available(language):
+            continue
+        if language not in languages:
+            languages.append(language)
+        letter_of[asked] = languages.index(language)
+    return languages, letter_of
+
+
+def primary(language: str) -> str:
+    """Return a language without its region: ``sv`` for ``sv-FI``; letters are made in these."""
+    return language.replace("_", "-").partition("-")[0].lower()
+
+
+def _frame(project: Project, newsletter: NewsletterSettings, row: Newsletter, now: dt.datetime, *, test: bool) -> Frame:
+    lists = project.file.lists
+    titles = tuple(lists[name].title or name if name in lists else name for name in newsletter.lists)
+    return Frame(
+        newsletter=newsletter,
+        list_id=row.list_id or newsletter.name,
+        base_url=project.base_url,
+        bounce_address=project.environment.bounce_address,
+        date=now.astimezone(newsletter.zone),
+        list_titles=titles,
+        test=test,
+    )
+
+
+def _compose(layout: Layout, frame: Frame, templates: Templates, language: str) -> Letter:
+    return compose(layout, frame, templates, secrets.token_hex(16), language)
+
+
+def freeze(project: Project, made: Draft, *, rehearsal: bool) -> Edition | None:
+    """Freeze an edition: from here on neither its articles nor its readers change.
+
+    None when an article has changed since the draft was rendered: draft it anew, and look at it anew.
+    """
+    return editions.freeze(project.store, _plan(project, made, rehearsal=rehearsal))
+
+
+def _plan(project: Project, made: Draft, *, rehearsal: bool) -> editions.Freezing:
+    assert made.row.id is not None
+    return editions.Freezing(
+        newsletter_id=made.row.id,
+        date=made.date,
+        number=made.number,
+        at=made.at,
+        give_up_at=made.at + made.newsletter.give_up_after,
+        rehearsal=rehearsal,
+        list_ids=made.list_ids,
+        sender=made.newsletter.sender[1],
+        bounce_address=project.environment.bounce_address,
+        key=project.keys.newest.fingerprint,
+        rendered=made.choice.chosen,
+        roles=made.layout.roles(),
+        passed=[article.id for article in made.choice.passed if article.id is not None],
+        letters=made.letters,
+        letter_of=made.letter_of,
+    )

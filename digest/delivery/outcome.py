@@ -1,0 +1,178 @@
+"""What handing a mail to a relay can come to, and what a relay is to the send."""
+
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol, Self
+
+from digest.errors import DigestError
+
+MAX_TEXT = 500
+
+# RFC 5321 4.2: three digits, then the end, a blank, or a hyphen where more lines follow. There is no 1yz any more.
+_LINE = re.compile(rb"([2-5]\d\d)(?:([ -])(.*))?", re.DOTALL)
+# RFC 3463 2 and RFC 2034 4: class.subject.detail before the text, on every line, in the class of the reply code.
+_ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?:\s+|$)")
+
+
+class Phase(StrEnum):
+    """The step of a conversation at which something happened, in the order of the steps."""
+
+    CONNECT = "connect"
+    GREETING = "greeting"
+    EHLO = "ehlo"
+    TLS = "tls"
+    AUTH = "auth"
+    MAIL = "mail"
+    RCPT = "rcpt"
+    DATA = "data"
+    CONTENT = "content"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a relay said, fit to be stored and printed."""
+
+    code: int  #: 200 to 599
+    text: str  #: its words without the codes, on one line, nothing unprintable, at most 500 characters
+    enhanced: str | None = None  #: "5.1.1", as in RFC 3463
+
+    @classmethod
+    def parse(cls, lines: Sequence[bytes]) -> Self:
+        """Return the reply that these lines make; ``ValueError`` where they are no SMTP reply (RFC 5321, 4.2).
+
+        The lines come without their ends. Bytes that are not UTF-8 become U+FFFD.
+        """
+        matches = [_LINE.fullmatch(line) for line in lines]
+        if not matches or not (last := matches[-1]):
+            raise ValueError("not an SMTP reply")
+        words = [match[3] or b"" if match else b"" for match in matches]
+        return cls.of(int(last[1]), [word.decode("utf-8", "replace") for word in words])
+
+    @classmethod
+    def of(cls, code: int, lines: Sequence[str]) -> Self:
+        """Return the reply with this code whose lines, already without it, are these."""
+        enhanced, words = None, []
+        for line in lines:
+            match = _ENHANCED.match(line)
+            if match and line[0] == str(code)[0]:
+                enhanced, line = enhanced or match[1], line[match.end() :]
+            words.append(line)
+        return cls(code, printable(" ".join(words)), enhanced)
+
+    def __str__(self) -> str:
+        return " ".join(str(part) for part in (self.code, self.enhanced, self.text) if part)
+
+
+def is_last(line: bytes) -> bool:
+    """Say whether a reply ends with this line; a hyphen after the code announces another (RFC 5321, 4.2.1)."""
+    return line[3:4] != b"-"
+
+
+def printable(text: str) -> str:
+    """Return a stranger's words on one line, without controls and invisible marks, at most 500 characters."""
+    line = " ".join(text.split())
+    if not line.isprintable():
+        line = "".join(c for c in line if c.isprintable())
+    return line[:MAX_TEXT]
+
+
+@dataclass(frozen=True, slots=True)
+class Replied:
+    """The relay answered: the mail is its own now (2yz, only ever at ``content``), or it refused it (4yz, 5yz)."""
+
+    reply: Reply
+    phase: Phase
+
+
+@dataclass(frozen=True, slots=True)
+class LostBeforeDot:
+    """The conversation broke before the end of the mail was sent: the relay cannot have taken it."""
+
+    reason: str
+    phase: Phase
+
+
+@dataclass(frozen=True, slots=True)
+class LostAfterDot:
+    """The end of the mail went out and no answer came: the relay may have taken it (RFC 1047)."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """``may_go`` said no: the connection was dropped instead of the end of the mail being sent."""
+
+
+Outcome = Replied | LostBeforeDot | LostAfterDot | Withdrawn
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What SMTP is told: return path (empty for none) and the one recipient. Non-ASCII is allowed."""
+
+    sender: str
+    recipient: str
+
+
+class Conversation(Protocol):
+    """One open connection to a relay. One mail at a time; whoever opened it closes it, also when it is not open."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether another mail can go over it."""
+        ...
+
+    @property
+    def dot_is_out(self) -> bool:
+        """Whether the end of the last mail may have gone out: asked when ``hand_over`` was cut off or has raised."""
+        ...
+
+    async def hand_over(self, envelope: Envelope, mail: bytes, may_go: Callable[[], Awaitable[bool]]) -> Outcome:
+        """Give one mail to the relay and return what came of it.
+
+        ``mail`` is final: CRLF lines, none begins with a dot, CRLF at the end, else ``ValueError``; so does an address
+        that could break a command. ``may_go`` is awaited once the relay wants the content; the end of the mail waits
+        for its True. What it raises comes out of here, with the connection dropped and nothing delivered.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Say goodbye and close; raises nothing. A mail under way is cut off."""
+        ...
+
+
+class Relay(Protocol):
+    """A server that takes our mail."""
+
+    name: str  #: "mail.example.com:587", never with credentials; "outbox"
+    connections: int  #: most to keep open
+    is_outbox: bool
+
+    async def connect(self) -> Conversation:
+        """Return a conversation that is ready for mail; raises ``RelayRefused`` (a relay on the network)."""
+        ...
+
+
+_ADVICE = {
+    Phase.CONNECT: "check host and port in the relay's URL, and that the relay is up",
+    Phase.GREETING: "the relay takes no connections from here just now: ask whoever runs it, or try later",
+    Phase.EHLO: "the relay does not talk to this machine: ask whoever runs it",
+    Phase.TLS: "nothing is sent without TLS: correct host, port or scheme in the relay's URL, or the certificate",
+    Phase.AUTH: "check user and password in the relay's URL",
+}
+
+
+class RelayRefused(DigestError):
+    """No conversation with a relay could be begun; no mail was touched."""
+
+    def __init__(self, relay: str, phase: Phase, reply: Reply | None = None, reason: str = "") -> None:
+        said = f"refused us at {phase}: {reply}" if reply else f"failed at {phase}: {reason}"
+        super().__init__(f"relay {relay} {said}; {_ADVICE.get(phase, 'try later')}")
+        self.relay = relay
+        self.phase = phase
+        self.reply = reply
+        if phase is Phase.AUTH and reply and reply.code >= 500:
+            self.exit_code = 4  # credentials, in the contract of exit codes

@@ -1,0 +1,122 @@
+"""Editions as commands and scripts see them: the contract's counts, which add up to the audience."""
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+from digest.delivery.send import Now
+from digest.edition.audit import Account, account_for
+from digest.errors import DigestError
+from digest.letter.identity import message_id
+from digest.models import DeliveryState, Newsletter
+from digest.project import Project
+from digest.settings import NewsletterSettings
+from digest.store import articles, editions, ledger, names
+from digest.store.editions import Listed
+
+
+class NoSuchEdition(DigestError):
+    """No edition has a key."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"no edition {key}; look with: digest editions list")
+        self.key = key
+
+
+def edition_json(project: Project, listed: Listed, now: Now | None = None) -> dict[str, Any]:
+    """Return an edition as ``send``, ``status`` and ``editions list`` print it."""
+    assert listed.edition.id is not None
+    return _json(listed, ledger.counts(project.store, listed.edition.id), now)
+
+
+def _json(listed: Listed, counts: Mapping[DeliveryState, int], now: Now | None = None) -> dict[str, Any]:
+    # In the contract's order: a person reads these too.
+    order = (
+        DeliveryState.SENT, DeliveryState.DEFERRED, DeliveryState.FAILED, DeliveryState.IN_DOUBT,
+        DeliveryState.WITHDRAWN, DeliveryState.SKIPPED, DeliveryState.CANCELLED, DeliveryState.EXPIRED,
+        DeliveryState.PENDING, DeliveryState.SENDING,
+    )  # fmt: skip
+    done = now or Now()
+    return {
+        "newsletter": listed.newsletter,
+        "edition": listed.key,
+        "state": listed.edition.state.value,
+        "articles": listed.articles,
+        "audience": listed.edition.audience,
+        **{state.word: counts[state] for state in order},
+        "now": {"sent": done.sent, "seconds": round(done.seconds, 3), "per_second": round(done.per_second, 1)},
+        **({"reason": listed.edition.reason} if listed.edition.reason else {}),
+    }
+
+
+def counted(project: Project, newsletter: str | None, limit: int | None) -> list[dict[str, Any]]:
+    """Return every edition with its counts, the newest first."""
+    number = None
+    if newsletter is not None:
+        number = names.find(project.store, Newsletter, project.newsletter(newsletter).name) or 0
+    listed = editions.listing(project.store, newsletter_id=number, limit=limit)
+    counts = ledger.all_counts(project.store)
+    none = dict.fromkeys(DeliveryState, 0)
+    return [_json(one, counts.get(one.edition.id or 0, none)) for one in listed]
+
+
+def find_edition(project: Project, key: str) -> Listed:
+    """Return the edition a key names; a date alone means the only newsletter's. NoSuchEdition."""
+    newsletter, _, rest = key.rpartition("/")
+    date, _, number = rest.partition(".")
+    try:
+        day, count = dt.date.fromisoformat(date), int(number or 1)
+    except ValueError:
+        raise NoSuchEdition(key) from None
+    name = newsletter or project.newsletter(None).name
+    newsletter_id = names.find(project.store, Newsletter, name)
+    edition = editions.find(project.store, newsletter_id, day, count) if newsletter_id is not None else None
+    if edition is None or edition.id is None:
+        raise NoSuchEdition(key)
+    return editions.listing(project.store, numbers=[edition.id])[0]
+
+
+def edition_report(project: Project, key: str, *, deliveries: bool) -> dict[str, Any]:
+    """Return all there is about one edition."""
+    listed = find_edition(project, key)
+    edition = listed.edition
+    assert edition.id is not None
+    letters = editions.letters(project.store, edition.id)
+    report = {
+        **edition_json(project, listed),
+        "frozen_at": edition.frozen_at and edition.frozen_at.isoformat(timespec="seconds"),
+        "finished_at": edition.finished_at and edition.finished_at.isoformat(timespec="seconds"),
+        "letters": [
+            {"language": one.language, "subject": one.subject, "html_bytes": len(one.html.encode())} for one in letters
+        ],
+        "articles_printed": [
+            {"id": article.id, "title": article.title, "role": role.value if role else None}
+            for article, role in articles.bound_to(project.store, edition.id)
+        ],
+    }
+    if deliveries:
+        report["deliveries"] = _deliveries(project, listed)
+    return report
+
+
+def _deliveries(project: Project, listed: Listed) -> list[dict[str, Any]]:
+    return [
+        {
+            "address": one.address,
+            "state": one.state.word,
+            "attempts": one.attempts,
+            "code": one.code,
+            "enhanced": one.enhanced,
+            "text": one.text,
+            "message_id": message_id(project.keys, listed.edition, one.subscriber_id),
+            "at": one.at and one.at.isoformat(timespec="seconds"),
+        }
+        for one in ledger.deliveries(project.store, edition_id=listed.edition.id)
+    ]
+
+
+def audit(project: Project, newsletter: NewsletterSettings, now: dt.datetime) -> Account:
+    """Return the account of every article of a newsletter, and of those that are placed nowhere."""
+    number = names.find(project.store, Newsletter, newsletter.name)
+    placed = articles.listing(project.store, newsletter_id=number or 0)
+    return account_for(newsletter.name, placed, articles.without_place(project.store), now)

@@ -1,0 +1,63 @@
+"""Test letters: a marked copy of the edition as it would go out now, to the editors. Nothing is frozen or recorded."""
+
+import asyncio
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from digest.delivery.freeze import Draft
+from digest.delivery.outcome import Envelope, LostAfterDot, LostBeforeDot, Outcome, Relay, Replied
+from digest.delivery.preview import stranger
+from digest.letter.stamp import open_letter
+from digest.letter.values import address_spec
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What came of one test letter."""
+
+    address: str
+    taken: bool
+    words: str
+
+
+def send_test(made: Draft, addresses: Sequence[str], relay: Relay) -> list[Tried]:
+    """Send every language's letter of a draft to each address, one after the other; RelayRefused when none can go."""
+    return asyncio.run(_send_test(made, addresses, relay))
+
+
+async def _send_test(made: Draft, addresses: Sequence[str], relay: Relay) -> list[Tried]:
+    tried = []
+    conversation = await relay.connect()
+    try:
+        for address in addresses:
+            for letter in made.letters:
+                if not conversation.is_open:
+                    await conversation.close()
+                    conversation = await relay.connect()
+                # Each its own Message-ID: a mailbox drops what it has seen.
+                reader = replace(stranger(address), message_id=secrets.token_urlsafe(28))
+                mail = open_letter(letter.mail).fill(reader)
+                envelope = Envelope(address_spec(made.newsletter.sender[1]), address_spec(address))
+                outcome = await conversation.hand_over(envelope, mail, _yes)
+                tried.append(Tried(address, _is_taken(outcome), _words(outcome)))
+    finally:
+        await conversation.close()
+    return tried
+
+
+async def _yes() -> bool:
+    return True
+
+
+def _is_taken(outcome: Outcome) -> bool:
+    return isinstance(outcome, Replied) and outcome.reply.code < 300
+
+
+def _words(outcome: Outcome) -> str:
+    match outcome:
+        case Replied(reply):
+            return str(reply)
+        case LostBeforeDot(reason) | LostAfterDot(reason):
+            return reason
+    return ""
