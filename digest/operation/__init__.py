@@ -1,0 +1,1 @@
+"""Running an installation: setting it up, and later its schedule, alerts, status and backup."""
