@@ -1,0 +1,56 @@
+"""Run the benchmarks that are named, or all of them: ``python -m benchmarks [NAME...]``."""
+
+import argparse
+import os
+import platform
+import signal
+import sqlite3
+import sys
+from collections.abc import Callable
+from types import FrameType
+
+from benchmarks import letter, send, startup, store
+from benchmarks.sinks import sink_name
+from benchmarks.timing import fsync_seconds
+
+LONGEST = 290  #: seconds for all of them
+BENCHMARKS: dict[str, Callable[[argparse.Namespace], None]] = {
+    "startup": lambda _: startup.run(),
+    "letter": lambda _: letter.run(),
+    "store": lambda options: store.run(options.subscribers),
+    "send": lambda options: send.run(options.readers),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure digest beside its peers.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(BENCHMARKS)}; default: all of them")
+    parser.add_argument("--readers", type=int, default=3000, help="mails of a send (default: %(default)s)")
+    parser.add_argument("--subscribers", type=int, default=100_000, help="of the store (default: %(default)s)")
+    options = parser.parse_args()
+    unknown = [name for name in options.names if name not in BENCHMARKS]
+    if unknown:
+        parser.error(f"no benchmark {', '.join(unknown)}; there are: {', '.join(BENCHMARKS)}")
+    # As exceptions, so that servers are stopped and folders removed.
+    signal.signal(signal.SIGTERM, _end)
+    signal.signal(signal.SIGALRM, _end)
+    signal.alarm(LONGEST)
+    _say_where()
+    for name in options.names or BENCHMARKS:
+        BENCHMARKS[name](options)
+
+
+def _end(number: int, _: FrameType | None) -> None:
+    if number == signal.SIGALRM:
+        sys.exit(f"the benchmarks took longer than {LONGEST} s, and were ended")
+    sys.exit(128 + number)
+
+
+def _say_where() -> None:
+    print(f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {platform.platform()}")
+    print(f"{len(os.sched_getaffinity(0))} cores, load {os.getloadavg()[0]:.1f}, fsync {fsync_seconds() * 1e3:.2f} ms")
+    print(f"mail goes to {sink_name()}; trust the ratios, each is a median of rounds in turn", flush=True)
+
+
+if __name__ == "__main__":
+    main()
