@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, or_, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from digest.models import Article, Placement, PlacementRole, PlacementState
@@ -114,11 +114,12 @@ def _identities(article: Article) -> list[Identity]:
 
 
 def _known(connection: Connection, articles: Sequence[Article]) -> dict[Identity, Row]:
-    guids = [a.guid for a in articles if a.guid is not None]
-    links = [a.link for a in articles if a.link is not None]
-    same = select(ARTICLE).where(or_(ARTICLE.c.guid.in_(guids), ARTICLE.c.link.in_(links)))
+    same: list[ColumnElement[bool]] = [ARTICLE.c.link.in_([a.link for a in articles if a.link is not None])]
+    for source in {a.source_id for a in articles}:  # each by itself: the index begins with the source
+        guids = [a.guid for a in articles if a.guid is not None and a.source_id == source]
+        same.append(and_(ARTICLE.c.source_id == source, ARTICLE.c.guid.in_(guids)))
     known: dict[Identity, Row] = {}
-    for found in connection.execute(same).mappings():
+    for found in connection.execute(select(ARTICLE).where(or_(*same))).mappings():
         known |= _names_of(dict(found))
     return known
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, case, delete, func, insert, literal, select, update
+from sqlalchemy import Connection, and_, bindparam, case, delete, func, insert, literal, select, update
 
 from digest.models import (
     Article,
@@ -175,12 +175,13 @@ def _freeze(connection: Connection, plan: Freezing) -> Edition | None:
 
 def _have_changed(connection: Connection, plan: Freezing) -> bool:
     rendered = {(a.id, a.changed_at, p.state, p.rank) for a, p in plan.rendered}
+    free = PLACEMENT.c.state.in_([PlacementState.WAITING, PlacementState.PINNED])
     wanted = (
         select(ARTICLE.c.id, ARTICLE.c.changed_at, PLACEMENT.c.state, PLACEMENT.c.rank)
         .join(PLACEMENT, PLACEMENT.c.article_id == ARTICLE.c.id)
-        .where(PLACEMENT.c.newsletter_id == plan.newsletter_id, ARTICLE.c.id.in_([a.id for a, _ in plan.rendered]))
+        .where(PLACEMENT.c.newsletter_id == plan.newsletter_id, free)
     )
-    return {tuple(row) for row in connection.execute(wanted)} != rendered
+    return not rendered <= {tuple(row) for row in connection.execute(wanted)}
 
 
 def _is_frozen(connection: Connection, plan: Freezing) -> bool:
@@ -190,15 +191,18 @@ def _is_frozen(connection: Connection, plan: Freezing) -> bool:
 
 
 def _bind(connection: Connection, plan: Freezing, edition_id: int) -> None:
-    here = PLACEMENT.c.newsletter_id == plan.newsletter_id
+    # Row by row: a first edition may pass a whole archive, and a statement has room for so many parameters only.
+    here = and_(PLACEMENT.c.newsletter_id == plan.newsletter_id, PLACEMENT.c.article_id == bindparam("article"))
     for role in PlacementRole:
-        numbers = [number for number, its in plan.roles.items() if its is role]
         bound = {"state": PlacementState.BOUND, "edition_id": edition_id, "role": role, "at": plan.at}
-        connection.execute(update(PLACEMENT).where(here, PLACEMENT.c.article_id.in_(numbers)).values(bound))
+        numbers = [{"article": number} for number, its in plan.roles.items() if its is role]
+        if numbers:
+            connection.execute(update(PLACEMENT).where(here).values(bound), numbers)
     passed = {"state": PlacementState.PASSED, "at": plan.at}
-    old = PLACEMENT.c.article_id.in_(plan.passed)
     waiting = PLACEMENT.c.state == PlacementState.WAITING  # an editor may have placed it otherwise meanwhile
-    connection.execute(update(PLACEMENT).where(here, old, waiting).values(passed))
+    if plan.passed:
+        numbers = [{"article": number} for number in plan.passed]
+        connection.execute(update(PLACEMENT).where(here, waiting).values(passed), numbers)
 
 
 def _store_letters(connection: Connection, plan: Freezing, edition_id: int) -> list[int]:

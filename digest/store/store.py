@@ -12,7 +12,7 @@ from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
 
-from digest.errors import ConfigError, StoreMissing
+from digest.errors import ConfigError, StoreError, StoreMissing
 from digest.models import Installation
 from digest.store.engine import READ, WRITE, as_store_error, make_engine
 from digest.store.upgrade import MIGRATIONS, bring_up, check_version, migrate, version_of, versions
@@ -70,7 +70,7 @@ def session_on(connection: Connection) -> Session:
 
 
 def create(path: Path, now: dt.datetime) -> None:
-    """Make a store of the newest version, with an identity and a pepper of its own."""
+    """Make a store of the newest version, with an identity and a pepper of its own; StoreError where one is."""
     path.parent.mkdir(parents=True, exist_ok=True)
     # Made beside its place and moved there whole: who is interrupted leaves no half of a store.
     with TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as folder:
@@ -84,6 +84,8 @@ def create(path: Path, now: dt.datetime) -> None:
                 connection.execute(insert(Installation), identity)
         finally:
             engine.dispose()
+        if path.exists():
+            raise StoreError(f"there is a store at {path} already; nothing was changed")
         made.rename(path)
 
 

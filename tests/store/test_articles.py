@@ -1,7 +1,9 @@
 import datetime as dt
 from dataclasses import replace
+from typing import Any
 
 import pytest
+from sqlalchemy import Engine, event
 
 from digest.errors import StoreError
 from digest.models import Article, PlacementRole, PlacementState, Source
@@ -144,6 +146,26 @@ def test_outcomes_are_in_the_order_of_the_file_over_more_than_one_slice(store: S
     assert [n for n, one in enumerate(saved) if one is not NEW] == [1, len(found) - 1]
     assert (saved[1], saved[-1]) == (UNCHANGED, CHANGED)
     assert len(titles(store)) == articles.SLICE + 3
+
+
+def test_known_articles_are_looked_up_by_index_and_not_searched_for(store: Store) -> None:
+    # In a write transaction, which may take 20 ms, and over an archive that grows for ever.
+    asked: list[str] = []
+
+    def listen(*arguments: Any) -> None:
+        asked.append(arguments[2])
+
+    found = [an_article(source_id=a_source(store), guid="7", link=A), an_article(guid="8", link=B)]
+    event.listen(Engine, "before_cursor_execute", listen)
+    try:
+        save(store, *found)
+    finally:
+        event.remove(Engine, "before_cursor_execute", listen)
+
+    (look_up,) = [sql for sql in asked if sql.startswith("SELECT article.id")]
+    plan = query(store.path, f"EXPLAIN QUERY PLAN {look_up}", *[None] * look_up.count("?"))
+    assert "SCAN" not in str(plan)
+    assert "uq_article_source_id_guid" in str(plan)
 
 
 def test_article_is_placed_once_and_stays_where_an_editor_put_it(store: Store) -> None:

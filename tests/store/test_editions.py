@@ -1,8 +1,9 @@
 import datetime as dt
+import sqlite3
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import Connection, insert
 
 from digest.errors import StoreError
 from digest.models import Article, Attempt, EditionState, Placement, PlacementRole, PlacementState, SubscriptionState
@@ -202,6 +203,25 @@ def test_audience_is_who_is_confirmed_unsuppressed_and_has_not_left_each_once(st
         "Bo@example.com", "anna@example.com", "other@example.com", "unsubscribed@example.com",
     ]  # fmt: skip
     assert edition.audience == 4
+
+
+def test_archive_larger_than_a_statement_has_room_for_is_passed_all_the_same(store: Store) -> None:
+    most = 100
+    some_articles(store, *(str(n) for n in range(3 * most)))
+    plan = a_plan(store, rendered=_candidates(store)[: most + 1])
+    passed = range(most + 2, 3 * most + 1)
+    do(store, lambda c: limit_parameters(c, most))
+
+    assert editions.freeze(store, replace(plan, passed=list(passed)))
+
+    states = [state for _, state, _, _ in placements(store)]
+    assert (states.count("bound"), states.count("passed")) == (most + 1, len(passed))
+
+
+def limit_parameters(connection: Connection, most: int) -> None:
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    driver.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, most)
 
 
 def test_edition_for_nobody_has_no_delivery(store: Store) -> None:

@@ -21,7 +21,7 @@ from sqlalchemy.exc import StatementError
 from sqlmodel import SQLModel
 
 from digest.errors import ConfigError, StoreError, StoreMissing
-from digest.store import create, open_store
+from digest.store import create, open_store, upgrade
 from digest.store.engine import READ, WRITE, make_engine
 from digest.store.upgrade import MIGRATIONS, bring_up, migrate, version_of, versions
 from tests.store.builders import NOON, a_frozen_edition, query
@@ -172,6 +172,25 @@ def test_upgrade_leaves_a_copy_of_the_store_as_it_was(filled: Path, migrations: 
     assert contents(copy) == before
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
     assert sorted(p.name for p in filled.parent.glob("*.unfinished*")) == []
+
+
+def test_copy_is_of_one_moment_whoever_writes_meanwhile(
+    filled: Path, migrations: Migrations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count = upgrade._counts
+
+    def count_and_let_somebody_write(connection: sqlite3.Connection) -> dict[str, int]:
+        counted = count(connection)
+        with closing(sqlite3.connect(filled)) as other, other:
+            other.execute("INSERT OR IGNORE INTO relay (name) VALUES ('meanwhile')")
+        return counted
+
+    monkeypatch.setattr(upgrade, "_counts", count_and_let_somebody_write)
+
+    copy = bring_up(filled, versions()[-1], migrations())
+
+    assert query(copy, "SELECT count(*) FROM relay") == [(0,)]
+    assert version_of(filled) == following(versions()[-1])
 
 
 def test_copy_of_a_store_opens_as_one(filled: Path, migrations: Migrations) -> None:
@@ -383,6 +402,15 @@ def test_store_whose_making_was_interrupted_is_not_there(tmp_path: Path) -> None
     create(path, NOON)
     open_store(path).close()
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_store_that_is_there_is_never_replaced(filled: Path) -> None:
+    before = contents(filled)
+
+    with pytest.raises(StoreError, match=r"there is a store at .*digest\.db already; nothing was changed"):
+        create(filled, NOON)
+
+    assert contents(filled) == before
 
 
 def test_each_new_store_has_an_identity_of_its_own(tmp_path: Path) -> None:

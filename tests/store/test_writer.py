@@ -18,7 +18,7 @@ from digest.store import Store, open_store
 from digest.store.engine import WRITE, make_engine
 from digest.store.store import session_on
 from digest.store.tables import RELAY
-from digest.store.writer import Writer
+from digest.store.writer import GROUP, Writer
 from tests.store.builders import do, query
 
 PATIENCE = 10
@@ -63,6 +63,11 @@ def held_up(store: Store) -> Iterator[None]:
         waiting.result(PATIENCE)
 
 
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the next groups be as large as what waits, however busy the machine is."""
+    monkeypatch.setattr("digest.store.writer.GROUP", 60.0)
+
+
 @contextmanager
 def another_process_writing(path: Path, seconds: float) -> Iterator[None]:
     code = f"""\
@@ -82,9 +87,10 @@ def another_process_writing(path: Path, seconds: float) -> Iterator[None]:
     assert process.returncode == 0
 
 
-def test_works_that_wait_together_are_one_commit(store: Store) -> None:
+def test_works_that_wait_together_are_one_commit(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     do(store, adding("first"))
     with held_up(store):
+        unhurried(monkeypatch)
         before = commits(store.path)
         futures = [store.write(adding(f"relay {n}")) for n in range(20)]
     for future in futures:
@@ -92,6 +98,10 @@ def test_works_that_wait_together_are_one_commit(store: Store) -> None:
 
     assert commits(store.path) - before == 1
     assert len(names_in(store)) == 21
+
+
+def test_group_ends_within_what_a_write_transaction_may_take() -> None:
+    assert 0 < GROUP <= 0.020
 
 
 def test_long_queue_is_more_than_one_commit(store: Store) -> None:
@@ -105,12 +115,13 @@ def test_long_queue_is_more_than_one_commit(store: Store) -> None:
     for future in futures:
         future.result(PATIENCE)
 
-    assert commits(store.path) - before == 3
+    assert commits(store.path) - before > 1, "a mark does not wait for the whole of an import"
 
 
-def test_future_resolves_only_after_the_commit_that_holds_it(store: Store) -> None:
+def test_future_resolves_only_after_the_commit_that_holds_it(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[list[tuple[str]]] = []
     with held_up(store):
+        unhurried(monkeypatch)
         futures = [store.write(adding(name)) for name in ("a", "b", "c")]
         for future in futures:
             future.add_done_callback(
@@ -130,12 +141,13 @@ def test_works_run_in_the_order_they_came_in(store: Store) -> None:
     assert names_in(store) == wanted
 
 
-def test_work_that_fails_undoes_only_itself(store: Store) -> None:
+def test_work_that_fails_undoes_only_itself(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     def failing(connection: Connection) -> None:
         adding("half")(connection)
         raise LookupError("the other half")
 
     with held_up(store):
+        unhurried(monkeypatch)
         good, bad, also_good = store.write(adding("a")), store.write(failing), store.write(adding("b"))
 
     assert isinstance(bad.exception(PATIENCE), LookupError)
@@ -143,12 +155,13 @@ def test_work_that_fails_undoes_only_itself(store: Store) -> None:
     assert names_in(store) == ["a", "b"]
 
 
-def test_work_that_breaks_a_rule_of_the_store_undoes_only_itself(store: Store) -> None:
+def test_work_that_breaks_a_rule_of_the_store_undoes_only_itself(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     def twice(connection: Connection) -> None:
         adding("half")(connection)
         adding("a")(connection)
 
     with held_up(store):
+        unhurried(monkeypatch)
         good, bad, also_good = store.write(adding("a")), store.write(twice), store.write(adding("b"))
 
     assert str(bad.exception(PATIENCE)) == f"the store {store.path}: UNIQUE constraint failed: relay.name"
@@ -156,7 +169,7 @@ def test_work_that_breaks_a_rule_of_the_store_undoes_only_itself(store: Store) -
     assert names_in(store) == ["a", "b"]
 
 
-def test_record_that_cannot_be_written_undoes_only_its_own_work(store: Store) -> None:
+def test_record_that_cannot_be_written_undoes_only_its_own_work(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     def an_orphan(connection: Connection) -> None:
         adding("half")(connection)
         with session_on(connection) as session:
@@ -164,6 +177,7 @@ def test_record_that_cannot_be_written_undoes_only_its_own_work(store: Store) ->
             session.commit()
 
     with held_up(store):
+        unhurried(monkeypatch)
         good, bad, also_good = store.write(adding("a")), store.write(an_orphan), store.write(adding("b"))
 
     assert "FOREIGN KEY" in str(bad.exception(PATIENCE))
@@ -180,9 +194,12 @@ def limit_to(store: Store, most: int) -> None:
     do(store, lambda c: c.execute(text(f"PRAGMA max_page_count={most}")).scalar())
 
 
-def test_full_disk_fails_every_work_of_the_group_and_none_after_there_is_room(store: Store) -> None:
+def test_full_disk_fails_every_work_of_the_group_and_none_after_there_is_room(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     limit_to(store, do(store, pages) + 5)
     with held_up(store):
+        unhurried(monkeypatch)
         works = [store.write(adding("small")), store.write(adding("x" * 100_000))]
 
     for work in works:
@@ -217,12 +234,12 @@ def test_another_process_that_writes_only_delays(store: Store) -> None:
         waited = time.monotonic() - begun
 
     assert names_in(store) == ["theirs", "ours"]
-    assert 0.2 < waited < 3
+    assert 0.05 < waited < 3
 
 
 def test_lock_that_is_never_let_go_is_reported_in_the_end(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("digest.store.writer.PATIENCE", 0.1)
-    with another_process_writing(store.path, 0.5):
+    with another_process_writing(store.path, 1.0):
         refused = store.write(adding("ours")).exception(PATIENCE)
     assert str(refused).endswith("digest.db is locked by another program; close it there and run this again")
     do(store, adding("later"))
