@@ -42,11 +42,11 @@ def next_entry(outcome: Outcome, trial: Trial, *, resend_doubts: bool = True, cl
         case Replied() if is_about_mailbox(outcome):
             return _said(DeliveryState.FAILED, outcome, trial)
         case Replied(reply, phase) if is_about_us(reply, phase):
-            return _free(trial, phase, str(reply))
+            return _free(trial, phase, str(reply), resend_doubts)
         case Replied():
             return _put_off(outcome, trial)
         case LostBeforeDot(reason, phase):
-            return _free(trial, phase, reason)
+            return _free(trial, phase, reason, resend_doubts)
         case LostAfterDot(reason):
             return _in_doubt(reason, trial, resend_doubts, close_doubts)
         case Withdrawn():
@@ -69,9 +69,12 @@ def _said(state: DeliveryState, outcome: Replied, trial: Trial, due: dt.datetime
     )  # fmt: skip
 
 
-def _free(trial: Trial, phase: Phase, reason: str) -> Entry:
-    # The relay cannot have taken it: it is pending again, and nobody's fault.
-    return Entry(DeliveryState.PENDING, trial.now, trial.relay_id, phase=phase.value, words=reason)
+def _free(trial: Trial, phase: Phase, reason: str, resend: bool) -> Entry:
+    # The relay cannot have taken it: it is what it was before, and nobody's fault.
+    if not trial.doubts:
+        return Entry(DeliveryState.PENDING, trial.now, trial.relay_id, phase=phase.value, words=reason)
+    due = trial.now if resend else None
+    return Entry(DeliveryState.IN_DOUBT, trial.now, trial.relay_id, due, phase=phase.value, words=reason)
 
 
 def _in_doubt(reason: str, trial: Trial, resend: bool, close: bool) -> Entry:

@@ -201,9 +201,9 @@ class Sending:
                     self._claims.give_back(claim)
                     await self._stand_aside(line)
                     continue
-                state = await self._deliver(line, conversation, claim)
-                has_delivered = has_delivered or state is DeliveryState.SENT
-                if state is DeliveryState.PENDING:
+                entry = await self._deliver(line, conversation, claim)
+                has_delivered = has_delivered or (entry is not None and entry.state is DeliveryState.SENT)
+                if entry is not None and entry.is_untaken:
                     # A relay may end a conversation that has delivered; whatever else it refuses speaks of us.
                     if conversation.is_open or not has_delivered:
                         self._refused(line, self.now.relay_words)
@@ -282,8 +282,8 @@ class Sending:
         if all(other.is_given_up for other in self._lines):
             self._stopping.set()
 
-    async def _deliver(self, line: Line, conversation: Conversation, claim: Claim) -> DeliveryState:
-        """Hand one mail over and record what came of it; return the state the delivery is in by that."""
+    async def _deliver(self, line: Line, conversation: Conversation, claim: Claim) -> Entry | None:
+        """Hand one mail over and record what came of it; return that, None where the reader is not to be mailed."""
         who = reader_of(self._ring, self._key, self._edition, claim.subscriber_id, claim.address, claim.name)
 
         async def may_go() -> bool:
@@ -306,20 +306,21 @@ class Sending:
             self._write(line, claim, self._entry(line, claim, lost))
             raise
         crash.reached("answered")
-        state = await self._record(line, claim, outcome)
-        self._watch.done(state)
-        crash.reached("recorded")
-        return state
-
-    async def _record(self, line: Line, claim: Claim, outcome: Outcome) -> DeliveryState:
         if isinstance(outcome, Withdrawn):  # the mark has said so in the ledger, or somebody else has the delivery
-            return DeliveryState.WITHDRAWN
+            self._watch.done(DeliveryState.WITHDRAWN)
+            return None
+        entry = await self._record(line, claim, outcome)
+        self._watch.done(entry.state)
+        crash.reached("recorded")
+        return entry
+
+    async def _record(self, line: Line, claim: Claim, outcome: Outcome) -> Entry:
         entry = self._entry(line, claim, outcome)
         recorded = self._write(line, claim, entry)
+        if entry.is_untaken:
+            await asyncio.wrap_future(recorded)  # before anybody asks whether something is left
+            self._claims.again(claim)
         match entry.state:
-            case DeliveryState.PENDING:
-                await asyncio.wrap_future(recorded)  # before anybody asks whether something is left
-                self._claims.again(claim)
             case DeliveryState.DEFERRED if line.defer():
                 self._give_up(line, f"nothing but refusals: {_words(line, entry)}")
             case DeliveryState.SENT | DeliveryState.FAILED:
@@ -327,7 +328,7 @@ class Sending:
         if entry.words is not None:
             self.now.relay_words = _words(line, entry)
         self.now.sent += entry.state is DeliveryState.SENT
-        return entry.state
+        return entry
 
     def _entry(self, line: Line, claim: Claim, outcome: Outcome) -> Entry:
         luck = random.random()  # noqa: S311  spreads retries, guards nothing

@@ -58,6 +58,12 @@ class Entry:
     phase: str = ""
     words: str | None = None
 
+    @property
+    def is_untaken(self) -> bool:
+        """Whether the relay cannot have taken it and nothing was said about it: it is to be tried again at once."""
+        before_dot = self.state is DeliveryState.IN_DOUBT and self.phase != DOUBT
+        return before_dot or self.state is DeliveryState.PENDING
+
 
 @dataclass(frozen=True)
 class Told:

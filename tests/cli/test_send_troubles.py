@@ -11,7 +11,7 @@ from digest.delivery.freeze import Draft
 from digest.delivery.outbox import OutboxUnwritable
 from digest.delivery.roads import Roads, roads
 from digest.delivery.run import Desk, Ending, Wish, send_newsletter
-from digest.demo.smtpd import Answer, Step
+from digest.demo.smtpd import Action, Answer, Step
 from digest.models import PlacementState
 from digest.project import open_project
 from digest.store import articles
@@ -181,3 +181,29 @@ def test_several_deferred_readers_who_fall_due_together_share_a_connection(
 
     assert later.connections == 1
     assert sorted(mail.recipient for mail in later.mails) == READERS
+
+
+def test_a_doubt_whose_second_try_is_refused_before_the_dot_stays_named_as_a_doubt(
+    ready: Path, digest: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    doubted = False
+
+    def once_then_quota(step: Step) -> Answer:
+        nonlocal doubted
+        if step.name == "dot" and not doubted:
+            doubted = True
+            return Action.ACCEPT_AND_DROP
+        return b"452 4.5.3 too many messages today\r\n" if doubted and step.name == "mail" else None
+
+    monkeypatch.setenv("DIGEST_RELAY_CONNECTIONS", "1")
+    with serving(once_then_quota) as server:
+        use(monkeypatch, server.url)
+        stopped = digest("send", *DATE, "--wait", "0", "--json")
+    with serving() as later:
+        use(monkeypatch, later.url)
+        finished = digest("send", *DATE, "--json")
+
+    assert (stopped.json["in_doubt"], stopped.json["pending"], stopped.json["sent"]) == (1, 2, 0)
+    assert (finished.code, finished.json["sent"], finished.json["in_doubt"]) == (0, 3, 0)
+    assert sorted(mail.recipient for mail in later.mails) == READERS
+    assert len({mail.content for mail in [*server.mails, *later.mails]}) == 3

@@ -84,6 +84,17 @@ def test_lost_before_the_dot_is_pending_again_and_no_doubt(phase: Phase) -> None
     assert entry.phase != DOUBT
 
 
+@pytest.mark.parametrize("outcome", [LostBeforeDot("closed", Phase.DATA), a_refusal(421, phase=Phase.MAIL)])
+def test_a_doubt_that_could_not_be_sent_again_is_a_doubt_still(outcome: Outcome) -> None:
+    again = next_entry(outcome, a_trial(attempt=2, doubts=1))
+    kept = next_entry(outcome, a_trial(attempt=2, doubts=1), resend_doubts=False)
+
+    assert (again.state, again.next_at, again.closed) == (DeliveryState.IN_DOUBT, NOON, False)
+    assert (kept.state, kept.next_at, kept.closed) == (DeliveryState.IN_DOUBT, None, False)
+    assert again.phase != DOUBT
+    assert again.is_untaken
+
+
 def test_lost_after_the_dot_is_in_doubt_and_due_once_more() -> None:
     entry = next_entry(LostAfterDot("closed"), a_trial())
 
