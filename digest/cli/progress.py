@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from digest.delivery.send import Watch
+from digest.delivery.options import Watch
 from digest.models import DeliveryState
 
 #: States that leave a delivery to be tried once more in this run.

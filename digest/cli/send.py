@@ -140,8 +140,8 @@ def _send_test(
 @contextmanager
 def _desk(yes: bool, *, quiet: bool) -> "Iterator[Desk]":
     """The person at the terminal, who is asked and sees a bar; off one, a send goes ahead and is silent."""
+    from digest.delivery.options import Watch
     from digest.delivery.run import Desk
-    from digest.delivery.send import Watch
 
     if not show.is_terminal():
         yield Desk(watch=lambda _key: Watch(say=show.say))

@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
-from digest.delivery.send import Now
+from digest.delivery.options import Now
 from digest.edition.audit import Account, account_for
 from digest.errors import DigestError
 from digest.letter.identity import message_id
@@ -12,6 +12,7 @@ from digest.models import DeliveryState, Newsletter
 from digest.project import Project
 from digest.settings import NewsletterSettings
 from digest.store import articles, editions, ledger, names
+from digest.store.deliveries import listing as deliveries_of
 from digest.store.editions import Listed
 
 
@@ -111,7 +112,7 @@ def _deliveries(project: Project, listed: Listed) -> list[dict[str, Any]]:
             "message_id": message_id(project.keys, listed.edition, one.subscriber_id),
             "at": one.at and one.at.isoformat(timespec="seconds"),
         }
-        for one in ledger.deliveries(project.store, edition_id=listed.edition.id)
+        for one in deliveries_of(project.store, edition_id=listed.edition.id)
     ]
 
 

@@ -3,9 +3,9 @@
 import datetime as dt
 from dataclasses import dataclass
 
+from digest.delivery.options import Options
 from digest.delivery.outcome import Relay
 from digest.delivery.relays import RelayAddress, parse_relays, relay_for
-from digest.delivery.send import Options
 from digest.project import Project
 from digest.settings import read_rate
 

@@ -10,10 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from digest.delivery.options import Now, Watch
 from digest.delivery.preflight import Finding, Subject, Verdict, check
 from digest.delivery.report import edition_json
 from digest.delivery.roads import Roads, options
-from digest.delivery.send import Now, Sending, Watch
+from digest.delivery.send import Sending
 from digest.environment import is_readable_by_others
 from digest.errors import ConfigError, DigestError
 from digest.models import Edition, EditionState, Newsletter

@@ -5,14 +5,14 @@ import contextlib
 import datetime as dt
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
 from typing import Any
 
 from digest.delivery import crash
 from digest.delivery.claims import Claims
 from digest.delivery.line import Line
+from digest.delivery.options import Now, Options, Watch
 from digest.delivery.outcome import (
     Conversation,
     Envelope,
@@ -39,51 +39,6 @@ from digest.tokens import Keyring
 GATHER = 2.0  #: seconds: deferred mail that falls due together is tried together
 ASIDE = 30.0  #: seconds until a connection that was one too many is tried again
 LONG_WAIT = 60.0  #: seconds: a rate that makes us wait longer, past our time, ends the run
-
-Limits = Sequence[tuple[int, int]]
-
-
-@dataclass(frozen=True)
-class Options:
-    """How far a send goes, and how fast."""
-
-    wait: dt.timedelta = dt.timedelta(minutes=30)  #: how long it stays for deferred mail and a relay that is away
-    resend_doubts: bool = True
-    close_doubts: bool = False
-    drain: dt.timedelta = dt.timedelta(seconds=60)
-    limits: Limits = ()  #: mails in seconds, over all relays
-    relay_limits: Sequence[Limits] = ()  #: of each relay
-
-
-@dataclass
-class Now:
-    """What this run has done, not the edition as a whole."""
-
-    sent: int = 0
-    began: float | None = None
-    ended: float | None = None
-    relay_words: str = ""  #: what was last said that was no good news
-    refused_login: bool = False
-    interrupted: bool = False
-
-    @property
-    def seconds(self) -> float:
-        """From opening the first connection to the last recorded reply."""
-        return (self.ended or 0.0) - (self.began or 0.0) if self.ended else 0.0
-
-    @property
-    def per_second(self) -> float:
-        """Mails a second."""
-        return self.sent / self.seconds if self.seconds else 0.0
-
-
-@dataclass(frozen=True)
-class Watch:
-    """Whoever looks on: a progress bar, or nobody."""
-
-    begin: Callable[[int], None] = lambda _: None  #: how many deliveries are open
-    done: Callable[[DeliveryState], None] = lambda _: None
-    say: Callable[[str], None] = lambda _: None  #: what a person at the terminal or in cron's mail should know
 
 
 class Sending:

@@ -6,7 +6,7 @@ from typing import Any
 from digest.letter.identity import message_id
 from digest.people.lists import find
 from digest.project import Project
-from digest.store import editions, ledger, people
+from digest.store import deliveries, editions, people
 from digest.store.people import Known
 
 DELIVERIES = 10
@@ -42,7 +42,7 @@ def _history(project: Project, number: int) -> list[dict[str, Any]]:
 
 
 def _deliveries(project: Project, number: int) -> list[dict[str, Any]]:
-    told = ledger.deliveries(project.store, subscriber_id=number, limit=DELIVERIES)
+    told = deliveries.listing(project.store, subscriber_id=number, limit=DELIVERIES)
     listed = editions.listing(project.store, numbers=[one.edition_id for one in told]) if told else []
     keys = {one.edition.id: one for one in listed}
     return [

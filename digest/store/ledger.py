@@ -15,7 +15,7 @@ from digest.models.columns import milliseconds
 from digest.store.audience import receives
 from digest.store.prepared import Prepared
 from digest.store.store import Store
-from digest.store.tables import ATTEMPT, DELIVERY, EDITION, LEASE, RELAY, SUBSCRIBER
+from digest.store.tables import ATTEMPT, DELIVERY, LEASE, SUBSCRIBER
 
 LEASE_TIME = dt.timedelta(minutes=15)  #: how long a silent process keeps what it has claimed
 DOUBT = "dot"  #: the phase of an attempt whose answer was lost after the dot
@@ -63,23 +63,6 @@ class Entry:
         """Whether the relay cannot have taken it and nothing was said about it: it is to be tried again at once."""
         before_dot = self.state is DeliveryState.IN_DOUBT and self.phase != DOUBT
         return before_dot or self.state is DeliveryState.PENDING
-
-
-@dataclass(frozen=True)
-class Told:
-    """One delivery as commands show it."""
-
-    edition_id: int
-    subscriber_id: int
-    address: str
-    state: DeliveryState
-    attempts: int
-    closed: bool
-    code: int | None
-    enhanced: str | None
-    text: str | None
-    relay: str | None
-    at: dt.datetime | None
 
 
 def take_lease(store: Store, now: dt.datetime) -> int:
@@ -136,7 +119,7 @@ def take_over(store: Store, edition: Edition, now: dt.datetime) -> int:
 def _free() -> dict[str, Any]:
     """What frees a claim that was not tried: what was in doubt before it is in doubt still."""
     in_doubt, pending = literal(int(DeliveryState.IN_DOUBT)), literal(int(DeliveryState.PENDING))
-    return {"state": case((_attempts(ATTEMPT.c.phase == DOUBT) > 0, in_doubt), else_=pending), "lease": None}
+    return {"state": case((attempts(ATTEMPT.c.phase == DOUBT) > 0, in_doubt), else_=pending), "lease": None}
 
 
 def settle_doubts(store: Store, edition_id: int, *, resend: bool, close: bool, now: dt.datetime) -> None:
@@ -146,7 +129,7 @@ def settle_doubts(store: Store, edition_id: int, *, resend: bool, close: bool, n
         DELIVERY.c.state == DeliveryState.IN_DOUBT,
         ~DELIVERY.c.closed,
     )
-    twice = _attempts(ATTEMPT.c.phase == DOUBT) > 1
+    twice = attempts(ATTEMPT.c.phase == DOUBT) > 1
 
     def change(connection: Connection) -> None:
         connection.execute(update(DELIVERY).where(doubts, twice).values(closed=True, next_at=None))
@@ -191,11 +174,11 @@ def _claimable() -> Any:
     name = func.coalesce(DELIVERY.c.name, SUBSCRIBER.c.name)
     return select(
         DELIVERY.c.edition_id, DELIVERY.c.subscriber_id, DELIVERY.c.attempt + 1, DELIVERY.c.letter_id, address, name,
-        _attempts(ATTEMPT.c.phase == DOUBT), _attempts(ATTEMPT.c.code.is_not(None)),
+        attempts(ATTEMPT.c.phase == DOUBT), attempts(ATTEMPT.c.code.is_not(None)),
     ).join(SUBSCRIBER, SUBSCRIBER.c.id == DELIVERY.c.subscriber_id)  # fmt: skip
 
 
-def _attempts(which: Any) -> Any:
+def attempts(which: Any) -> Any:
     """The number of a delivery's attempt rows of one kind."""
     here = (ATTEMPT.c.edition_id == DELIVERY.c.edition_id, ATTEMPT.c.subscriber_id == DELIVERY.c.subscriber_id)
     return select(func.count()).where(*here, which).correlate(DELIVERY).scalar_subquery()
@@ -328,47 +311,3 @@ def next_due(store: Store, edition_id: int) -> dt.datetime | None:
 def _is_open() -> Any:
     in_doubt = and_(DELIVERY.c.state == DeliveryState.IN_DOUBT, ~DELIVERY.c.closed)
     return or_(DELIVERY.c.state.in_(OPEN_STATES), in_doubt)
-
-
-def deliveries(
-    store: Store,
-    *,
-    edition_id: int | None = None,
-    subscriber_id: int | None = None,
-    limit: int | None = None,
-) -> list[Told]:
-    """Return deliveries with the relay's last words: an edition's by reader, or a reader's, the newest first."""
-    # A plain 2yz leaves no attempt row behind; the number in the row counts claims, which are not tries.
-    plain = case((DELIVERY.c.state == literal(int(DeliveryState.SENT)), 1), else_=0)
-    tried = _attempts(ATTEMPT.c.n > 0) + plain
-    tries = ATTEMPT.alias()
-    last = select(func.max(tries.c.n)).where(
-        tries.c.edition_id == DELIVERY.c.edition_id, tries.c.subscriber_id == DELIVERY.c.subscriber_id
-    )
-    wanted = (
-        select(
-            DELIVERY.c.edition_id, DELIVERY.c.subscriber_id,
-            func.coalesce(DELIVERY.c.address, SUBSCRIBER.c.address), DELIVERY.c.state, tried,
-            DELIVERY.c.closed, DELIVERY.c.code, DELIVERY.c.enhanced, ATTEMPT.c.text, RELAY.c.name,
-            DELIVERY.c.done_at,
-        )
-        .join(SUBSCRIBER, SUBSCRIBER.c.id == DELIVERY.c.subscriber_id)
-        .outerjoin(RELAY, RELAY.c.id == DELIVERY.c.relay_id)
-        .outerjoin(
-            ATTEMPT,
-            and_(
-                ATTEMPT.c.edition_id == DELIVERY.c.edition_id,
-                ATTEMPT.c.subscriber_id == DELIVERY.c.subscriber_id,
-                ATTEMPT.c.n == last.scalar_subquery(),
-                DELIVERY.c.state != DeliveryState.SENT,  # what a relay said before it took the mail is over
-            ),
-        )
-        .limit(limit)
-    )  # fmt: skip
-    if edition_id is not None:
-        wanted = wanted.where(DELIVERY.c.edition_id == edition_id).order_by(DELIVERY.c.subscriber_id)
-    if subscriber_id is not None:
-        every = select(EDITION.c.id)  # the key begins with the edition: naming them all keeps this a look-up
-        wanted = wanted.where(DELIVERY.c.edition_id.in_(every), DELIVERY.c.subscriber_id == subscriber_id)
-        wanted = wanted.order_by(DELIVERY.c.edition_id.desc())
-    return store.read(lambda c: [Told(*row) for row in c.execute(wanted)])

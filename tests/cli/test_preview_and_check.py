@@ -207,3 +207,15 @@ def test_an_unknown_design_or_newsletter_is_refused(ready: Path, digest: Run) ->
 
     assert refused.code == 4
     assert "did you mean 'senaste-nytt'?" in refused.err
+
+
+def test_preview_of_a_frozen_edition_is_the_letter_its_readers_got(ready: Path, digest: Run) -> None:
+    digest("preview", "--date", "2025-11-30", "--out", "before")
+    digest("send", "--date", "2025-11-30")
+    digest("articles", "add", "--title", "Kom efteråt", "--published", "2025-11-30")
+    shown = digest("preview", "--date", "2025-11-30", "--out", "after", "--json")
+    in_english = digest("preview", "--date", "2025-11-30", "--out", "english", "--for", "liam@example.com")
+
+    assert (shown.code, shown.json["articles"], in_english.code) == (0, 2, 0)
+    assert (ready / "after" / "edition.txt").read_text() == (ready / "before" / "edition.txt").read_text()
+    assert "Sunday, November 30, 2025" in (ready / "english" / "edition.txt").read_text()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from digest.models import DeliveryState, Edition, SubscriptionState, SuppressionReason
-from digest.store import Store, editions, ledger, names
+from digest.store import Store, deliveries, editions, ledger, names
 from digest.store.ledger import DOUBT, INTERRUPTED, Claim, Entry, Ledger, Mark
 from tests.store.builders import (
     LATER,
@@ -233,7 +233,7 @@ def test_what_a_dead_process_left_is_taken_over(store: Store, edition: Edition) 
     code = f"""\
         import datetime as dt, os, signal
         from pathlib import Path
-        from digest.store import open_store, editions, ledger
+        from digest.store import deliveries, editions, ledger, open_store
         store = open_store(Path({str(store.path)!r}))
         now = dt.datetime.now(dt.UTC)
         claims = ledger.claim(store, 1, ledger.take_lease(store, now), 0, 2)
@@ -247,7 +247,7 @@ def test_what_a_dead_process_left_is_taken_over(store: Store, edition: Edition) 
     assert take_over(store) == 1
 
     assert rows(store) == [(1, IN_DOUBT, 1, None), (2, PENDING, 1, None), (3, PENDING, 0, None)]
-    (doubt, *_) = ledger.deliveries(store, edition_id=1)
+    (doubt, *_) = deliveries.listing(store, edition_id=1)
     assert (doubt.text, doubt.closed) == (INTERRUPTED, False)
     assert take_over(store) == 0
 
@@ -291,7 +291,7 @@ def test_doubt_is_sent_once_more_and_then_closed(store: Store, book: Ledger) -> 
 
     ledger.settle_doubts(store, 1, resend=True, close=False, now=LATER)
     assert claim_due(store, LATER) == []
-    told = ledger.deliveries(store, edition_id=1)[0]
+    told = deliveries.listing(store, edition_id=1)[0]
     assert (told.state, told.closed, told.attempts) == (IN_DOUBT, True, 2)
 
 
@@ -304,7 +304,7 @@ def test_doubt_that_is_kept_stays_open_and_is_not_sent(store: Store, book: Ledge
     assert claim_due(store, LATER) == []
     assert ledger.next_due(store, 1) is None
     assert ledger.open_count(store, 1) == 3
-    assert not ledger.deliveries(store, edition_id=1)[0].closed
+    assert not deliveries.listing(store, edition_id=1)[0].closed
     ledger.settle_doubts(store, 1, resend=True, close=False, now=NOON)
     assert len(claim_due(store)) == 1, "a human may still have it sent"
 
@@ -314,7 +314,7 @@ def test_doubt_that_is_skipped_is_closed_unsent(store: Store, book: Ledger) -> N
 
     ledger.settle_doubts(store, 1, resend=False, close=True, now=NOON)
 
-    told = ledger.deliveries(store, edition_id=1)[0]
+    told = deliveries.listing(store, edition_id=1)[0]
     assert (told.state, told.closed) == (IN_DOUBT, True)
     assert ledger.open_count(store, 1) == 2
     ledger.settle_doubts(store, 1, resend=True, close=False, now=NOON)
@@ -326,7 +326,7 @@ def test_settling_doubts_keeps_to_its_edition(store: Store, book: Ledger) -> Non
 
     ledger.settle_doubts(store, 2, resend=False, close=True, now=NOON)
 
-    assert not ledger.deliveries(store, edition_id=1)[0].closed
+    assert not deliveries.listing(store, edition_id=1)[0].closed
 
 
 @pytest.mark.parametrize("died", [True, False])
@@ -396,7 +396,7 @@ def test_deferred_mail_is_given_up_and_nothing_else(store: Store, book: Ledger) 
     assert ledger.expire(store, 1, LATER) == 1
 
     assert counted(store) == {"pending": 1, "in_doubt": 1, "expired": 1}
-    assert ledger.deliveries(store, edition_id=1)[0].at == LATER
+    assert deliveries.listing(store, edition_id=1)[0].at == LATER
 
 
 def test_counts_of_every_state_add_up_to_the_audience(store: Store, book: Ledger, edition: Edition) -> None:
@@ -438,7 +438,7 @@ def test_deliveries_are_listed_with_the_relay_s_own_words(store: Store, book: Le
     attempt(book, anna, FAILED, at=LATER)
     attempt(book, bo, SENT)
 
-    failed, sent, pending = ledger.deliveries(store, edition_id=1)
+    failed, sent, pending = deliveries.listing(store, edition_id=1)
 
     assert (failed.address, failed.state, failed.attempts, failed.code, failed.enhanced, failed.text) == (
         ANNA, FAILED, 1, 550, "5.1.1", "no such user",
@@ -446,7 +446,7 @@ def test_deliveries_are_listed_with_the_relay_s_own_words(store: Store, book: Le
     assert (failed.relay, failed.at) == ("mail.example.com", LATER)
     assert (sent.state, sent.attempts, sent.code, sent.text, sent.at) == (SENT, 1, 250, None, NOON)
     assert (pending.state, pending.attempts, pending.relay, pending.at) == (PENDING, 0, None, None), "claimed only"
-    assert len(ledger.deliveries(store, edition_id=1, limit=2)) == 2
+    assert len(deliveries.listing(store, edition_id=1, limit=2)) == 2
 
 
 def test_last_words_count_and_a_mail_that_was_taken_in_the_end_has_none(store: Store, book: Ledger) -> None:
@@ -458,7 +458,7 @@ def test_last_words_count_and_a_mail_that_was_taken_in_the_end_has_none(store: S
     attempt(book, anna, SENT)
     attempt(book, bo, DEFERRED, words="still greylisted")
 
-    sent, deferred, _ = ledger.deliveries(store, edition_id=1)
+    sent, deferred, _ = deliveries.listing(store, edition_id=1)
 
     assert (sent.attempts, sent.code, sent.text) == (2, 250, None)
     assert (deferred.attempts, deferred.text) == (2, "still greylisted")
@@ -472,11 +472,11 @@ def test_reader_s_deliveries_are_listed_newest_edition_first(store: Store, editi
     second = editions.freeze(store, a_plan(store, number=2))
     assert second is not None
 
-    told = ledger.deliveries(store, subscriber_id=2)
+    told = deliveries.listing(store, subscriber_id=2)
 
     assert [(one.edition_id, one.address) for one in told] == [(second.id, BO), (edition.id, BO)]
-    assert [one.edition_id for one in ledger.deliveries(store, subscriber_id=2, limit=1)] == [second.id]
-    assert ledger.deliveries(store, subscriber_id=99) == []
+    assert [one.edition_id for one in deliveries.listing(store, subscriber_id=2, limit=1)] == [second.id]
+    assert deliveries.listing(store, subscriber_id=99) == []
 
 
 def test_every_mail_is_sent_once_however_its_run_ends(store: Store, book: Ledger) -> None:

@@ -1,7 +1,7 @@
 import pytest
 
 from digest.models import DeliveryState, MailingList, Origin, SubscriptionState, SuppressionReason
-from digest.store import Store, ledger, names, people
+from digest.store import Store, deliveries, ledger, names, people
 from digest.store.ledger import Claim, Entry, Ledger, Mark
 from digest.store.people import SLICE, Known
 from tests.store.builders import (
@@ -247,7 +247,7 @@ def test_change_after_a_try_keeps_what_was_mailed(store: Store, state: str) -> N
     again = claim(store)
     assert (again.attempt, again.address, again.name) == (2, ANNA, "Anna Öberg")
     assert known(store).name == "Anna Ek-Öberg"
-    (told,) = ledger.deliveries(store, edition_id=1)
+    (told,) = deliveries.listing(store, edition_id=1)
     assert told.address == ANNA
 
 
