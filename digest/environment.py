@@ -29,12 +29,14 @@ class Environment(BaseModel):
 
     database_url: SecretStr = SecretStr("sqlite:///digest.db")
     relay_url: SecretStr = SecretStr("maildir:outbox")
+    notice_relay_url: SecretStr = SecretStr("")
     relay_connections: int = Field(default=10, ge=1, le=1000)
     secret_key: SecretStr = SecretStr("")
     bounce_address: Mailbox | None = None
     base_url: Url | None = None
     relay_rate: Rate | None = None
     drain: Duration = dt.timedelta(seconds=60)
+    ping_url: SecretStr = SecretStr("")
 
     @property
     def secret_keys(self) -> tuple[str, ...]:
@@ -101,7 +103,7 @@ def _source(found: tuple[Layer, ...], name: str) -> str:
 def _masked(name: str, value: object) -> str:
     if not isinstance(value, SecretStr):
         return shown(value)
-    if name.endswith("_url"):
+    if name.endswith("_url") and name != "ping_url":  # of a ping the path itself is the secret
         return " ".join(CREDENTIALS.sub(r"\1***@", url) for url in URLS.split(value.get_secret_value()))
     return "***" if value.get_secret_value() else ""
 

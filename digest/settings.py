@@ -8,30 +8,50 @@ from dataclasses import dataclass
 from email.utils import parseaddr
 from pathlib import Path
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
 from digest.errors import ConfigError, NewsletterNotFound, nearest
+from digest.notation import (
+    Dates,
+    Duration,
+    Line,
+    Mailbox,
+    Rate,
+    Schedule,
+    Url,
+    Zone,
+    read_dates,
+    read_duration,
+    read_rate,
+    shown,
+)
+
+__all__ = [
+    "FILE",
+    "DomainSettings",
+    "Duration",
+    "Given",
+    "ListSettings",
+    "Mailbox",
+    "NewsletterSettings",
+    "ProjectFile",
+    "Rate",
+    "SourceSettings",
+    "Url",
+    "WhichNewsletter",
+    "given_in_file",
+    "read_duration",
+    "read_project_file",
+    "read_rate",
+    "shown",
+]
 
 FILE = "digest.toml"
 OURS = frozenset({"name", "from_"})  #: what fields are called here and no key of the file is
 NAME = re.compile(r"[a-z0-9]+(?:[-_.][a-z0-9]+)*")
-DURATION = re.compile(r"(\d{1,6})\s*([smhd])")
-UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-DATES = re.compile(r"(\d{4}-\d\d-\d\d)(?:\.\.(\d{4}-\d\d-\d\d))?")
-RATE = re.compile(r"(\d+)(?:/(s|min|h|day))?")
-RATE_SECONDS = {None: 1, "s": 1, "min": 60, "h": 3600, "day": 86400}
 
 
 @dataclass(frozen=True)
@@ -41,97 +61,6 @@ class Given:
     name: str
     value: str
     source: str
-
-
-def shown(value: object) -> str:
-    """Return a setting's value as a person writes it."""
-    match value:
-        case None:
-            return ""
-        case dt.timedelta():
-            seconds = int(value.total_seconds())
-            unit, size = next((u, s) for u, s in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)) if seconds % s == 0)
-            return f"{seconds // size}{unit}"
-        case tuple():
-            return ", ".join(str(one) for one in value)
-        case dict():
-            return ", ".join(f"{name} = {one}" for name, one in value.items())
-    return str(value)
-
-
-def read_duration(text: object) -> dt.timedelta:
-    """Return the time that ``90s``, ``30m``, ``6h`` or ``2d`` stands for; ``0`` needs no unit. Else ValueError."""
-    if isinstance(text, dt.timedelta):
-        return text
-    if str(text).strip() == "0":
-        return dt.timedelta()
-    found = DURATION.fullmatch(str(text).strip())
-    if not found:
-        raise ValueError(f"{text!r} is not a duration; write 90s, 30m, 6h or 2d")
-    return dt.timedelta(**{UNITS[found[2]]: int(found[1])})
-
-
-def read_rate(text: str) -> tuple[tuple[int, int], ...]:
-    """Return the limits that ``14``, ``14/s`` or ``14/s,50000/day`` stands for as (mails, seconds). Else ValueError."""
-    limits = []
-    for part in text.split(","):
-        found = RATE.fullmatch(part.strip())
-        if not found or int(found[1]) == 0:
-            raise ValueError(f"{text!r} is not a rate; write 14/s or 14/s,50000/day (s, min, h, day)")
-        limits.append((int(found[1]), RATE_SECONDS[found[2]]))
-    return tuple(limits)
-
-
-def _zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(f"no time zone {name!r}; write one like Europe/Stockholm") from None
-    return name
-
-
-def _one_line(text: str) -> str:
-    # What is written here ends in headers (CWE-93).
-    if any(ord(c) < 32 or 0x7F <= ord(c) <= 0x9F or c in "\u2028\u2029" for c in text):
-        raise ValueError("must be one line without control characters")
-    return text
-
-
-def _mailbox(text: str) -> str:
-    address = parseaddr(_one_line(text))[1]
-    if address.count("@") != 1 or not all(address.split("@")) or " " in address:
-        raise ValueError(f"{text!r} holds no address; write Name <name@example.com>")
-    return text
-
-
-def _dates(text: str) -> str:
-    found = DATES.fullmatch(text)
-    if not found:
-        raise ValueError(f"{text!r} is not a date; write 2025-12-24 or 2025-12-24..2026-01-06")
-    first, *last = [dt.date.fromisoformat(part) for part in found.groups() if part]
-    if last and last[0] < first:
-        raise ValueError(f"{text!r} ends before it begins")
-    return text
-
-
-def _rate(text: str) -> str:
-    read_rate(text)
-    return text
-
-
-def _url(text: str) -> str:
-    if not re.fullmatch(r"https?://[^\s/?#@\"<>]+(/[^\s?#\"<>]*)?", text):
-        raise ValueError(f"{text!r} is not an address of the web; write https://nytt.example.com")
-    return text.rstrip("/")
-
-
-Line = Annotated[str, AfterValidator(_one_line)]
-Mailbox = Annotated[str, AfterValidator(_mailbox)]
-Zone = Annotated[str, AfterValidator(_zone)]
-Duration = Annotated[dt.timedelta, BeforeValidator(read_duration)]
-Rate = Annotated[str, AfterValidator(_rate)]
-Url = Annotated[str, AfterValidator(_one_line), AfterValidator(_url)]
-Day = Annotated[str, AfterValidator(_dates)]
 
 
 class WhichNewsletter(ConfigError):
@@ -161,8 +90,8 @@ class NewsletterSettings(_Section):
     language: Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}([_-][A-Za-z0-9]+)*$")] = "en"
     timezone: Zone = "UTC"
     design: str = "senaste-nytt"
-    schedule: str | None = None
-    skip_dates: tuple[Day, ...] = ()
+    schedule: Schedule | None = None
+    skip_dates: tuple[Dates, ...] = ()
     send_before: Duration = dt.timedelta(hours=6)
     give_up_after: Duration = dt.timedelta(hours=20)
     expect_by: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] | None = None
@@ -182,6 +111,11 @@ class NewsletterSettings(_Section):
         return now.astimezone(self.zone).date()
 
     @property
+    def skipped(self) -> tuple[tuple[dt.date, dt.date], ...]:
+        """The first and last date of every range of ``skip_dates``."""
+        return tuple(read_dates(text) for text in self.skip_dates)
+
+    @property
     def sender(self) -> tuple[str, str]:
         """Name and address of From."""
         return parseaddr(self.from_)
@@ -192,6 +126,21 @@ class NewsletterSettings(_Section):
         if approve:
             raise ValueError("approvals are not there yet; leave it out")
         return approve
+
+    @field_validator("send_before")
+    @classmethod
+    def _leaves_time(cls, send_before: dt.timedelta) -> dt.timedelta:
+        if not send_before:
+            raise ValueError("0 would hold every edition; write 6h, or 7d where late is better than never")
+        return send_before
+
+    @model_validator(mode="after")
+    def _expects_what_is_scheduled(self) -> "NewsletterSettings":
+        if self.expect_by is not None and self.schedule is None:
+            raise ValueError(
+                f'expect_by = {self.expect_by!r} needs a schedule; write schedule = "30 6 * * *" beside it'
+            )
+        return self
 
 
 class ListSettings(_Section):

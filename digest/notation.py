@@ -1,0 +1,133 @@
+"""How small values are written in digest.toml, the environment and flags: durations, rates, addresses, schedules."""
+
+import datetime as dt
+import re
+from email.utils import parseaddr
+from typing import Annotated
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from cronsim import CronSim, CronSimError
+from pydantic import AfterValidator, BeforeValidator
+
+DURATION = re.compile(r"(\d{1,6})\s*([smhd])")
+UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+DATES = re.compile(r"(\d{4}-\d\d-\d\d)(?:\.\.(\d{4}-\d\d-\d\d))?")
+RATE = re.compile(r"(\d+)(?:/(s|min|h|day))?")
+RATE_SECONDS = {None: 1, "s": 1, "min": 60, "h": 3600, "day": 86400}
+SOME_DAY = dt.datetime(2000, 1, 1)  # noqa: DTZ001  from here on a schedule must come some time: which zone is no matter
+
+
+def shown(value: object) -> str:
+    """Return a setting's value as a person writes it."""
+    match value:
+        case None:
+            return ""
+        case dt.timedelta():
+            seconds = int(value.total_seconds())
+            unit, size = next((u, s) for u, s in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)) if seconds % s == 0)
+            return f"{seconds // size}{unit}"
+        case tuple():
+            return ", ".join(str(one) for one in value)
+        case dict():
+            return ", ".join(f"{name} = {one}" for name, one in value.items())
+    return str(value)
+
+
+def read_duration(text: object) -> dt.timedelta:
+    """Return the time that ``90s``, ``30m``, ``6h`` or ``2d`` stands for; ``0`` needs no unit. Else ValueError."""
+    if isinstance(text, dt.timedelta):
+        return text
+    if str(text).strip() == "0":
+        return dt.timedelta()
+    found = DURATION.fullmatch(str(text).strip())
+    if not found:
+        raise ValueError(f"{text!r} is not a duration; write 90s, 30m, 6h or 2d")
+    return dt.timedelta(**{UNITS[found[2]]: int(found[1])})
+
+
+def read_rate(text: str) -> tuple[tuple[int, int], ...]:
+    """Return the limits that ``14``, ``14/s`` or ``14/s,50000/day`` stands for as (mails, seconds). Else ValueError."""
+    limits = []
+    for part in text.split(","):
+        found = RATE.fullmatch(part.strip())
+        if not found or int(found[1]) == 0:
+            raise ValueError(f"{text!r} is not a rate; write 14/s or 14/s,50000/day (s, min, h, day)")
+        limits.append((int(found[1]), RATE_SECONDS[found[2]]))
+    return tuple(limits)
+
+
+def read_dates(text: str) -> tuple[dt.date, dt.date]:
+    """Return the first and last date that ``2025-12-24`` or ``2025-12-24..2026-01-06`` stands for. Else ValueError."""
+    found = DATES.fullmatch(text)
+    if not found:
+        raise ValueError(f"{text!r} is not a date; write 2025-12-24 or 2025-12-24..2026-01-06")
+    first, last = (dt.date.fromisoformat(part or found[1]) for part in found.groups())
+    if last < first:
+        raise ValueError(f"{text!r} ends before it begins")
+    return first, last
+
+
+def _schedule(text: str) -> str:
+    fields = text.split()
+    if len(fields) != 5:
+        raise ValueError(
+            f"{text!r} is no schedule; write minute, hour, day, month and weekday, "
+            'as in "30 6 * * 1-5" for 06:30 from Monday to Friday'
+        )
+    try:
+        comes = next(CronSim(text, SOME_DAY), None)
+    except (CronSimError, ValueError) as error:
+        # What it says of a number of five thousand digits is no help.
+        words = str(error) if isinstance(error, CronSimError) else "a number too long"
+        raise ValueError(f'{text!r} is no schedule: {words.lower()}; write "30 6 * * 1-5"') from None
+    if comes is None:
+        raise ValueError(f'{text!r} is on a day that never comes; write "30 6 * * 1-5"')
+    return " ".join(fields)
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"no time zone {name!r}; write one like Europe/Stockholm") from None
+    return name
+
+
+def _one_line(text: str) -> str:
+    # What is written here ends in headers (CWE-93).
+    if any(ord(c) < 32 or 0x7F <= ord(c) <= 0x9F or c in "\u2028\u2029" for c in text):
+        raise ValueError("must be one line without control characters")
+    return text
+
+
+def _mailbox(text: str) -> str:
+    address = parseaddr(_one_line(text))[1]
+    if address.count("@") != 1 or not all(address.split("@")) or " " in address:
+        raise ValueError(f"{text!r} holds no address; write Name <name@example.com>")
+    return text
+
+
+def _dates(text: str) -> str:
+    read_dates(text)
+    return text
+
+
+def _rate(text: str) -> str:
+    read_rate(text)
+    return text
+
+
+def _url(text: str) -> str:
+    if not re.fullmatch(r"https?://[^\s/?#@\"<>]+(/[^\s?#\"<>]*)?", text):
+        raise ValueError(f"{text!r} is not an address of the web; write https://nytt.example.com")
+    return text.rstrip("/")
+
+
+Line = Annotated[str, AfterValidator(_one_line)]
+Mailbox = Annotated[str, AfterValidator(_mailbox)]
+Zone = Annotated[str, AfterValidator(_zone)]
+Duration = Annotated[dt.timedelta, BeforeValidator(read_duration)]
+Rate = Annotated[str, AfterValidator(_rate)]
+Url = Annotated[str, AfterValidator(_one_line), AfterValidator(_url)]
+Dates = Annotated[str, AfterValidator(_dates)]
+Schedule = Annotated[str, AfterValidator(_schedule)]
