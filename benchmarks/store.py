@@ -15,8 +15,9 @@ from benchmarks.timing import Round, Timed, in_turn, show, timed
 from digest.delivery.freeze import Draft, draft, freeze
 from digest.models import DeliveryState, Edition
 from digest.project import Project, open_project
-from digest.store import Store, editions, ledger, names
+from digest.store import Store, ledger, names, steering
 from digest.store.ledger import Claim, Entry, Ledger, Mark
+from digest.store.steering import Deed
 
 MARKED = 2000  #: mails of one measurement of the ledger
 CLAIMED = 200  #: deliveries a claim, as a send claims them
@@ -104,7 +105,7 @@ def _freeze(project: Project, frozen: list[Edition]) -> Round:
     """Freeze the sample's edition, taken back first where it was frozen before."""
     now = dt.datetime.now(dt.UTC)
     if frozen:
-        editions.take_back(project.store, frozen[-1].id or 0, now)
+        steering.take_back(project.store, frozen[-1].id or 0, Deed("taken back", "benchmark", now))
     made: list[Draft] = []
     newsletter, date = project.newsletter(None), dt.date.fromisoformat(DATE)
     drafting = timed(1, lambda: made.append(draft(project, newsletter, date, now)))

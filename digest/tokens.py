@@ -34,6 +34,7 @@ class Purpose(enum.IntEnum):
     MESSAGE_ID = 4  #: edition, subscriber
     CONFIRM = 5
     CLICK = 6
+    NOTICE = 7  #: Message-ID of a notice: its number, 0
 
 
 class BadToken(DigestError):

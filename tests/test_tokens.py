@@ -30,6 +30,7 @@ GOLDEN = {
     (OLD, Purpose.MESSAGE_ID, 7, 4711): "BPAAAAAABwAAABJnvnyOr7H90szaM-n8F4nuBQ",
     (OLD, Purpose.CONFIRM, 7, 4711): "BfAAAAAABwAAABJnx0-sS2DDh4M69hDr33FEHw",
     (OLD, Purpose.CLICK, 7, 4711): "BvAAAAAABwAAABJnaaoH_QzK2W27SAtHaZjs3A",
+    (OLD, Purpose.NOTICE, 7, 4711): "B_AAAAAABwAAABJn6AHVNFB4AgM2CeTbMLWhNQ",
     (OLD, Purpose.UNSUBSCRIBE, 0, 0): "AfAAAAAAAAAAAAAAPnKc0WRZCVi7bTMwm9nexA",
     (OLD, Purpose.UNSUBSCRIBE, LARGEST, LARGEST): "AfD_____________F4U4FSPPLKPpW1wz3QK4Pg",
     (SWEDISH, Purpose.UNSUBSCRIBE, 7, 4711): "AYkAAAAABwAAABJnR8IWcPzRP4jH8_s5Jl2e1Q",
@@ -85,6 +86,7 @@ def test_fingerprint_of_a_key_is_the_same_for_ever(secret: str, known: tuple[str
 def test_purposes_have_numbers_that_never_change() -> None:
     assert {purpose.name: purpose.value for purpose in Purpose} == {
         "UNSUBSCRIBE": 1, "VIEW": 2, "RETURN_PATH": 3, "MESSAGE_ID": 4, "CONFIRM": 5, "CLICK": 6,
+        "NOTICE": 7,
     }  # fmt: skip
 
 

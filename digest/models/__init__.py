@@ -6,9 +6,10 @@ constructor.  Importing this package registers every table, so that migrations c
 
 from digest.models.article import Article, Placement, PlacementRole, PlacementState
 from digest.models.delivery import OPEN_STATES, Attempt, Delivery, DeliveryState, Lease
-from digest.models.edition import Edition, EditionState, Letter
+from digest.models.edition import Edition, EditionChange, EditionState, Letter
 from digest.models.installation import Installation
 from digest.models.names import MailingList, Named, Newsletter, RelayName, Source
+from digest.models.notice import Notice, NoticeKind, NoticeState
 from digest.models.people import (
     ConsentChange,
     Import,
@@ -29,6 +30,7 @@ __all__ = [
     "Delivery",
     "DeliveryState",
     "Edition",
+    "EditionChange",
     "EditionState",
     "Import",
     "Installation",
@@ -37,6 +39,9 @@ __all__ = [
     "MailingList",
     "Named",
     "Newsletter",
+    "Notice",
+    "NoticeKind",
+    "NoticeState",
     "Origin",
     "Placement",
     "PlacementRole",

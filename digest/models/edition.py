@@ -50,11 +50,26 @@ class Edition(SQLModel, table=True):
     __table_args__ = (UniqueConstraint("newsletter_id", "date", "number"), {"sqlite_autoincrement": True})
 
 
+class EditionChange(SQLModel, table=True):
+    """One line of an edition's history: what a person did to it, for whoever takes over."""
+
+    __tablename__ = "edition_change"
+
+    id: int | None = Field(default=None, primary_key=True)
+    edition_id: int = Field(foreign_key="edition.id", index=True, ondelete="CASCADE")
+    verb: str = Field(max_length=24)  #: paused, resumed, cancelled, revised ...
+    at: dt.datetime
+    by: str = Field(default="", max_length=200)
+    detail: str = ""
+
+
 class Letter(SQLModel, table=True):
     """An edition for one variant, finished; ``mail`` has slots, see ``digest/letter/stamp.py``."""
 
     id: int | None = Field(default=None, primary_key=True)
     edition_id: int = Field(foreign_key="edition.id", index=True, ondelete="CASCADE")
+    version: int = 1  #: 2 and on when it was revised; who had the earlier one keeps it
+    made_at: dt.datetime | None = None
     language: str = Field(max_length=35)
     subject: str
     html: str  #: with slots at their defaults: the public form

@@ -1,7 +1,9 @@
 """The one row that says which store this is."""
 
 import datetime as dt
+from typing import Any
 
+from sqlalchemy import JSON
 from sqlmodel import Field, SQLModel
 
 
@@ -13,3 +15,4 @@ class Installation(SQLModel, table=True):
     pepper: str = Field(max_length=64)  #: hex; keys the hashes of addresses, never rotated
     key: str | None = Field(default=None, max_length=16)  #: fingerprint of the newest secret key used with it
     created_at: dt.datetime
+    home: dict[str, Any] | None = Field(default=None, sa_type=JSON)  #: where it is at work, see store/home.py

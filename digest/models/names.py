@@ -29,6 +29,8 @@ class MailingList(Named, table=True):
 
     __tablename__ = "mailing_list"
 
+    synced_at: dt.datetime | None = None  #: when its file was last brought in
+
 
 class RelayName(SQLModel, table=True):
     """A relay's number: ledger rows say by it who took a mail."""

@@ -41,6 +41,7 @@ class Origin(enum.StrEnum):
     IMPORT = "import"
     FILE = "file"
     FORM = "form"
+    LINK = "link"  #: the reader's own click on a letter's link
 
 
 class Subscription(SQLModel, table=True):
@@ -96,6 +97,7 @@ class SuppressionReason(enum.StrEnum):
     EDITOR = "editor"
     BOUNCE = "bounce"
     COMPLAINT = "complaint"
+    ERASED = "erased"  #: was forgotten on request; no file brings them back
 
 
 class Suppression(SQLModel, table=True):

@@ -216,6 +216,22 @@ def bound_to(store: Store, edition_id: int) -> list[tuple[Article, PlacementRole
     return store.read(read)
 
 
+def printed_in(store: Store, edition_id: int) -> list[tuple[Article, Placement]]:
+    """Return the articles of an edition as they read now, with their placements in it."""
+    wanted = (
+        select(Article, Placement)
+        .join(Placement, PLACEMENT.c.article_id == ARTICLE.c.id)
+        .where(PLACEMENT.c.edition_id == edition_id)
+        .order_by(ARTICLE.c.id)
+    )
+
+    def read(connection: Connection) -> list[tuple[Article, Placement]]:
+        with session_on(connection) as session:
+            return [(article, placement) for article, placement in session.execute(wanted)]
+
+    return store.read(read)
+
+
 def place(
     store: Store,
     numbers: Sequence[int],

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from sqlalchemy import ColumnElement, and_, false, or_, select
 
-from digest.models import SubscriptionState
+from digest.models import Edition, SubscriptionState
+from digest.store.store import Store
 from digest.store.tables import STOP, SUBSCRIBER, SUBSCRIPTION, SUPPRESSION
 
 
@@ -21,3 +22,11 @@ def receives(newsletter_id: int, list_ids: Sequence[int]) -> ColumnElement[bool]
     left = select(STOP.c.at).where(STOP.c.newsletter_id == newsletter_id, STOP.c.subscriber_id == SUBSCRIBER.c.id)
     suppressed = select(SUPPRESSION.c.at).where(SUPPRESSION.c.hash == SUBSCRIBER.c.hash)
     return and_(SUBSCRIBER.c.hash.is_not(None), confirmed.exists(), ~left.exists(), ~suppressed.exists())
+
+
+def is_reader(store: Store, edition: Edition, subscriber_id: int) -> bool:
+    """Return whether a subscriber is one of those that an edition is for, as things stand now."""
+    reader = select(SUBSCRIBER.c.id).where(
+        SUBSCRIBER.c.id == subscriber_id, receives(edition.newsletter_id, edition.list_ids)
+    )
+    return store.read(lambda c: c.execute(reader).first() is not None)

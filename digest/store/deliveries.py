@@ -3,12 +3,12 @@
 import datetime as dt
 from dataclasses import dataclass
 
-from sqlalchemy import and_, case, func, literal, select
+from sqlalchemy import Connection, and_, case, func, literal, or_, select
 
-from digest.models import DeliveryState
-from digest.store.ledger import attempts
-from digest.store.store import Store
-from digest.store.tables import ATTEMPT, DELIVERY, EDITION, RELAY, SUBSCRIBER
+from digest.models import Delivery, DeliveryState
+from digest.store.ledger import DOUBT, attempts
+from digest.store.store import Store, session_on
+from digest.store.tables import ATTEMPT, DELIVERY, EDITION, LEASE, RELAY, SUBSCRIBER
 
 
 @dataclass(frozen=True)
@@ -70,3 +70,63 @@ def listing(
         wanted = wanted.where(DELIVERY.c.edition_id.in_(every), DELIVERY.c.subscriber_id == subscriber_id)
         wanted = wanted.order_by(DELIVERY.c.edition_id.desc())
     return store.read(lambda c: [Told(*row) for row in c.execute(wanted)])
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """A delivery of which nobody knows whether it has arrived."""
+
+    edition_id: int
+    subscriber_id: int
+    address: str
+    relay: str | None
+    since: dt.datetime
+    closed: bool  #: neither sent again nor waiting for it
+
+
+def doubts(store: Store, edition_id: int | None, *, interrupted: bool) -> list[Doubt]:
+    """Return what is in doubt, the newest edition first; looking settles nothing.
+
+    ``interrupted``: nobody is sending, so what is still marked as going out was left by a process that died.
+    """
+    # What a rehearsal was writing when it died is just written once more: nobody was mailed.
+    cut_off = and_(DELIVERY.c.state == DeliveryState.SENDING, ~EDITION.c.rehearsal)
+    in_doubt = DELIVERY.c.state == DeliveryState.IN_DOUBT
+    last = select(func.max(ATTEMPT.c.at)).where(
+        ATTEMPT.c.edition_id == DELIVERY.c.edition_id,
+        ATTEMPT.c.subscriber_id == DELIVERY.c.subscriber_id,
+        ATTEMPT.c.phase == DOUBT,
+    )
+    wanted = (
+        select(
+            DELIVERY.c.edition_id, DELIVERY.c.subscriber_id, func.coalesce(DELIVERY.c.address, SUBSCRIBER.c.address),
+            RELAY.c.name, func.coalesce(last.scalar_subquery(), LEASE.c.started_at, EDITION.c.decided_at),
+            DELIVERY.c.closed,
+        )
+        .join(SUBSCRIBER, SUBSCRIBER.c.id == DELIVERY.c.subscriber_id)
+        .join(EDITION, EDITION.c.id == DELIVERY.c.edition_id)
+        .outerjoin(RELAY, RELAY.c.id == DELIVERY.c.relay_id)
+        .outerjoin(LEASE, LEASE.c.id == DELIVERY.c.lease)
+        .where(or_(in_doubt, cut_off) if interrupted else in_doubt)
+        .order_by(DELIVERY.c.edition_id.desc(), DELIVERY.c.subscriber_id)
+    )  # fmt: skip
+    if edition_id is not None:
+        wanted = wanted.where(DELIVERY.c.edition_id == edition_id)
+    return store.read(lambda c: [Doubt(*row) for row in c.execute(wanted)])
+
+
+def one(store: Store, edition_id: int, subscriber_id: int) -> Delivery | None:
+    """Return a reader's delivery of an edition."""
+    here = and_(DELIVERY.c.edition_id == edition_id, DELIVERY.c.subscriber_id == subscriber_id)
+
+    def read(connection: Connection) -> Delivery | None:
+        with session_on(connection) as session:
+            return session.scalars(select(Delivery).where(here)).first()
+
+    return store.read(read)
+
+
+def readers_of_letters(store: Store, edition_id: int) -> dict[int, int]:
+    """Return how many readers each letter of an edition is for."""
+    wanted = select(DELIVERY.c.letter_id, func.count()).where(DELIVERY.c.edition_id == edition_id)
+    return dict(store.read(lambda c: c.execute(wanted.group_by(DELIVERY.c.letter_id)).all()))

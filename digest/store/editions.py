@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, case, delete, func, insert, literal, select, update
+from sqlalchemy import Connection, and_, bindparam, case, func, insert, literal, select, update
 
 from digest.models import (
     Article,
@@ -13,14 +13,16 @@ from digest.models import (
     Edition,
     EditionState,
     Letter,
+    Notice,
     Placement,
     PlacementRole,
     PlacementState,
 )
+from digest.store import notices
 from digest.store.articles import edition_key
 from digest.store.audience import receives
 from digest.store.store import Store, session_on
-from digest.store.tables import ARTICLE, ATTEMPT, DELIVERY, EDITION, LETTER, NEWSLETTER, PLACEMENT, SUBSCRIBER
+from digest.store.tables import ARTICLE, DELIVERY, EDITION, LETTER, NEWSLETTER, PLACEMENT, SUBSCRIBER
 
 #: States in which nothing is bound, so that the edition can still be made anew.
 UNBOUND = (EditionState.DRAFT, EditionState.EMPTY, EditionState.HELD)
@@ -73,6 +75,17 @@ def find(store: Store, newsletter_id: int, date: dt.date, number: int = 1) -> Ed
     return store.read(read)
 
 
+def last_of(store: Store, newsletter_id: int, date: dt.date) -> Edition | None:
+    """Return the newest edition of a date: its own, or the last extra one."""
+    here = (EDITION.c.newsletter_id == newsletter_id) & (EDITION.c.date == date)
+
+    def read(connection: Connection) -> Edition | None:
+        with session_on(connection) as session:
+            return session.scalars(select(Edition).where(here).order_by(EDITION.c.number.desc())).first()
+
+    return store.read(read)
+
+
 def get(store: Store, number: int) -> Edition:
     """Return an edition by its number."""
 
@@ -121,8 +134,14 @@ def has_frozen(store: Store, newsletter_id: int, but: int | None = None) -> bool
     return store.read(lambda c: c.execute(frozen.limit(1)).first() is not None)
 
 
+def is_there_before(store: Store, newsletter_id: int, date: dt.date) -> bool:
+    """Return whether a newsletter has an edition of an earlier date, whatever was decided about it."""
+    earlier = select(EDITION.c.id).where(EDITION.c.newsletter_id == newsletter_id, EDITION.c.date < date)
+    return store.read(lambda c: c.execute(earlier.limit(1)).first() is not None)
+
+
 def letters(store: Store, edition_id: int) -> list[Letter]:
-    """Return an edition's letters, the newsletter's own language first."""
+    """Return an edition's letters: by version, in each the newsletter's own language first."""
 
     def read(connection: Connection) -> list[Letter]:
         with session_on(connection) as session:
@@ -131,23 +150,34 @@ def letters(store: Store, edition_id: int) -> list[Letter]:
     return store.read(read)
 
 
+def revised(store: Store, newsletter_id: int) -> list[int]:
+    """Return the numbers of a newsletter's editions that have letters of more than one version."""
+    wanted = (
+        select(LETTER.c.edition_id)
+        .join(EDITION, EDITION.c.id == LETTER.c.edition_id)
+        .where(EDITION.c.newsletter_id == newsletter_id, LETTER.c.version > 1)
+        .distinct()
+    )
+    return list(store.read(lambda c: c.execute(wanted).scalars().all()))
+
+
 def decide(
-    store: Store, newsletter_id: int, date: dt.date, number: int, state: EditionState, reason: str, now: dt.datetime
+    store: Store,
+    newsletter_id: int,
+    date: dt.date,
+    number: int,
+    state: EditionState,
+    reason: str,
+    now: dt.datetime,
+    told: Sequence[Notice] = (),
 ) -> Edition:
-    """Record that an edition is empty, held or a draft, and why; nothing is bound by that."""
+    """Record that an edition is empty, held or a draft, why, and who is told; nothing is bound by that."""
 
     def change(connection: Connection) -> Edition:
+        notices.add(connection, told)
         return _edition(connection, newsletter_id, date, number, {"state": state, "reason": reason, "decided_at": now})
 
     return store.write(change).result()
-
-
-def set_state(store: Store, edition_id: int, state: EditionState, now: dt.datetime, *, finished: bool = False) -> None:
-    """Take an edition on to its next state."""
-    values: dict[str, Any] = {"state": state, "decided_at": now}
-    if finished:
-        values["finished_at"] = now
-    store.write(lambda c: c.execute(update(EDITION).where(EDITION.c.id == edition_id).values(values))).result()
 
 
 def freeze(store: Store, plan: Freezing) -> Edition | None:
@@ -208,7 +238,7 @@ def _bind(connection: Connection, plan: Freezing, edition_id: int) -> None:
 def _store_letters(connection: Connection, plan: Freezing, edition_id: int) -> list[int]:
     rows = [
         {"edition_id": edition_id, "language": x.language, "subject": x.subject, "html": x.html, "text": x.text,
-         "mail": x.mail}
+         "mail": x.mail, "version": 1, "made_at": plan.at}
         for x in plan.letters
     ]  # fmt: skip
     row = insert(LETTER).returning(LETTER.c.id)
@@ -226,36 +256,6 @@ def _make_deliveries(connection: Connection, plan: Freezing, edition_id: int, le
     )
     columns = ["edition_id", "subscriber_id", "letter_id", "state", "attempt", "closed"]
     return connection.execute(insert(DELIVERY).from_select(columns, readers, include_defaults=False)).rowcount
-
-
-def take_back(store: Store, edition_id: int, now: dt.datetime) -> None:
-    """Make a draft of an edition again: its articles wait once more, its letters and deliveries are gone.
-
-    Only for one that has never gone over the network: a rehearsal.
-    """
-
-    def change(connection: Connection) -> None:
-        bound = PLACEMENT.c.edition_id == edition_id
-        free = {"state": _unbound_state(connection, edition_id), "edition_id": None, "role": None, "at": now}
-        connection.execute(update(PLACEMENT).where(bound).values(free))
-        for table in (ATTEMPT, DELIVERY, LETTER):
-            connection.execute(delete(table).where(table.c.edition_id == edition_id))
-        draft = {
-            "state": EditionState.DRAFT, "decided_at": now, "frozen_at": None, "finished_at": None, "audience": 0,
-            "rehearsal": False,
-        }  # fmt: skip
-        connection.execute(update(EDITION).where(EDITION.c.id == edition_id).values(draft))
-
-    store.write(change).result()
-
-
-def _unbound_state(connection: Connection, edition_id: int) -> Any:
-    """What an article is again: pinned if it was, unless an editor has pinned another one since."""
-    newsletter = select(EDITION.c.newsletter_id).where(EDITION.c.id == edition_id).scalar_subquery()
-    newer = (PLACEMENT.c.newsletter_id == newsletter) & (PLACEMENT.c.state == PlacementState.PINNED)
-    if connection.execute(select(PLACEMENT.c.article_id).where(newer)).first() is not None:
-        return PlacementState.WAITING
-    return case((PLACEMENT.c.pinned, PlacementState.PINNED.value), else_=PlacementState.WAITING.value)
 
 
 def _is(newsletter_id: int, date: dt.date, number: int) -> Any:

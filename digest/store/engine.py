@@ -37,7 +37,8 @@ def make_engine(path: Path, begin: str, *, foreign_keys: bool = True, patience: 
     """
     engine = create_engine(f"sqlite:///{path}", connect_args={"check_same_thread": False})
     # Who only reads leaves the file as it is: it may turn out to be somebody else's.
-    keeping = ("journal_mode=WAL",) if begin == WRITE else ()
+    # What is deleted is overwritten: somebody who asked to be forgotten must not be left in a free page.
+    keeping = ("journal_mode=WAL", "secure_delete=ON") if begin == WRITE else ()
 
     def set_up(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
         connection.isolation_level = None  # the driver must not begin transactions of its own
@@ -65,11 +66,11 @@ def is_locked(error: BaseException) -> bool:
     return code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
-def as_store_error(error: DBAPIError, path: Path) -> StoreError:
+def as_store_error(error: DBAPIError | sqlite3.Error, path: Path) -> StoreError:
     """Return a driver's error as one line of ours."""
     if is_locked(error):
         return StoreError(f"the store {path} is locked by another program; close it there and run this again")
-    words = str(error.orig)
+    words = str(error.orig if isinstance(error, DBAPIError) else error)
     if "not a database" in words or "malformed" in words:
         return StoreError(f"{path} is not a store or is damaged ({words}); restore it from a backup")
     if "readonly" in words or "unable to open" in words:

@@ -151,14 +151,14 @@ def claim(store: Store, edition_id: int, lease: int, after: int, limit: int) -> 
         DELIVERY.c.lease.is_(None),
         DELIVERY.c.subscriber_id > after,
     )
-    wanted = _claimable().where(fresh).order_by(DELIVERY.c.subscriber_id).limit(limit)
-    return store.write(lambda connection: _claim(connection, wanted, lease)).result()
+    wanted = claimable().where(fresh).order_by(DELIVERY.c.subscriber_id).limit(limit)
+    return store.write(lambda connection: take(connection, wanted, lease)).result()
 
 
 def claim_due(store: Store, edition_id: int, lease: int, now: dt.datetime, limit: int) -> list[Claim]:
     """Claim deliveries that were put off, or are in doubt and to be sent once more, and whose time has come."""
-    wanted = _claimable().where(_is_due(edition_id, now)).order_by(DELIVERY.c.next_at).limit(limit)
-    return store.write(lambda connection: _claim(connection, wanted, lease)).result()
+    wanted = claimable().where(_is_due(edition_id, now)).order_by(DELIVERY.c.next_at).limit(limit)
+    return store.write(lambda connection: take(connection, wanted, lease)).result()
 
 
 #: The words of the partial index: SQLite uses it only where a query says the same.
@@ -169,7 +169,8 @@ def _is_due(edition_id: int, now: dt.datetime) -> Any:
     return and_(DELIVERY.c.edition_id == edition_id, WAITING, ~DELIVERY.c.closed, DELIVERY.c.next_at <= now)
 
 
-def _claimable() -> Any:
+def claimable() -> Any:
+    """The query of deliveries as claims; its caller says which."""
     address = func.coalesce(DELIVERY.c.address, SUBSCRIBER.c.address)
     name = func.coalesce(DELIVERY.c.name, SUBSCRIBER.c.name)
     return select(
@@ -184,7 +185,8 @@ def attempts(which: Any) -> Any:
     return select(func.count()).where(*here, which).correlate(DELIVERY).scalar_subquery()
 
 
-def _claim(connection: Connection, wanted: Any, lease: int) -> list[Claim]:
+def take(connection: Connection, wanted: Any, lease: int) -> list[Claim]:
+    """Claim what a query of claimable deliveries finds."""
     claims = [Claim(*row) for row in connection.execute(wanted)]
     if claims:
         ours = and_(DELIVERY.c.edition_id == bindparam("e"), DELIVERY.c.subscriber_id == bindparam("s"))
@@ -287,7 +289,7 @@ def counts(store: Store, edition_id: int) -> dict[DeliveryState, int]:
 
 def open_count(store: Store, edition_id: int) -> int:
     """Return how many deliveries of an edition still want something: mail to send, or a doubt to settle."""
-    wanted = select(func.count()).where(DELIVERY.c.edition_id == edition_id, _is_open())
+    wanted = select(func.count()).where(DELIVERY.c.edition_id == edition_id, is_open())
     return int(store.read(lambda c: c.execute(wanted).scalar_one()))
 
 
@@ -302,12 +304,25 @@ def due_count(store: Store, edition_id: int, now: dt.datetime) -> int:
     return store.read(read)
 
 
+def has_work(store: Store, edition_id: int, until: dt.datetime) -> bool:
+    """Return whether something of an edition may be tried by a moment, or was left by a process that died."""
+    here = DELIVERY.c.edition_id == edition_id
+    untried = and_(here, DELIVERY.c.state.in_([DeliveryState.PENDING, DeliveryState.SENDING]))
+
+    def read(connection: Connection) -> bool:
+        wanted = (select(DELIVERY.c.state).where(some).limit(1) for some in (_is_due(edition_id, until), untried))
+        return any(connection.execute(one).first() is not None for one in wanted)
+
+    return store.read(read)
+
+
 def next_due(store: Store, edition_id: int) -> dt.datetime | None:
     """Return when the next deferred mail of an edition is to be tried, None when none waits."""
     waits = and_(DELIVERY.c.edition_id == edition_id, WAITING, ~DELIVERY.c.closed)
     return store.read(lambda c: c.execute(select(func.min(DELIVERY.c.next_at)).where(waits)).scalar())
 
 
-def _is_open() -> Any:
+def is_open() -> Any:
+    """The condition that a delivery still wants something."""
     in_doubt = and_(DELIVERY.c.state == DeliveryState.IN_DOUBT, ~DELIVERY.c.closed)
     return or_(DELIVERY.c.state.in_(OPEN_STATES), in_doubt)

@@ -86,7 +86,17 @@ def create(path: Path, now: dt.datetime) -> None:
             engine.dispose()
         if path.exists():
             raise StoreError(f"there is a store at {path} already; nothing was changed")
+        _refuse_remains(path)
+        path.with_name(path.name + "-home").unlink(missing_ok=True)  # it spoke of a store that is gone
         made.rename(path)
+
+
+def _refuse_remains(path: Path) -> None:
+    """Raise StoreError where a store that is gone has left its log: SQLite would write it over the new one."""
+    for kind in ("-wal", "-journal"):
+        left = path.with_name(path.name + kind)
+        if left.exists() and left.stat().st_size:
+            raise StoreError(f"{left} is left of a store that is gone; put that back beside it, or move it away")
 
 
 def open_store(path: Path, migrations: Path = MIGRATIONS) -> Store:

@@ -51,6 +51,7 @@ def test_every_enum_but_the_ledger_s_is_stored_as_text_that_can_grow(store: Stor
     assert set(kinds) == {
         "placement.state", "placement.role", "edition.state", "subscription.state", "subscription.origin",
         "consent_change.state", "consent_change.origin", "suppression.reason",
+        "notice.kind", "notice.state",
     }  # fmt: skip
     for kind in kinds.values():
         assert kind.compile(dialect=SQLITE) == "VARCHAR(24)"

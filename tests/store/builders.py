@@ -27,10 +27,11 @@ from digest.models import (
     SuppressionReason,
 )
 from digest.people.addresses import address_hash
-from digest.store import Store, articles, create, editions, names, people
+from digest.store import Store, articles, create, editions, names, people, subscriptions
 from digest.store.articles import Home, Saved
 from digest.store.editions import Freezing
-from digest.store.people import Enrolled, Person, Vouching
+from digest.store.steering import Deed
+from digest.store.subscriptions import Enrolled, Person, Vouching
 from digest.store.tables import SUBSCRIBER
 from tests.builders import SUNDAY, an_article
 
@@ -111,7 +112,7 @@ def enrol(
     """Bring people, or addresses, to a list, into a state."""
     named = [a_person(one) if isinstance(one, str) else one for one in somebody]
     number = a_list_number(store) if list_id is None else list_id
-    return people.enrol(store, number, named, lambda before, suppressed: state, a_vouching())
+    return subscriptions.enrol(store, number, named, lambda before, origin, suppressed: state, a_vouching())
 
 
 def number_of(store: Store, address: str) -> int:
@@ -164,3 +165,8 @@ def a_frozen_edition(store: Store, *addresses: str, **values: Any) -> Edition:
     edition = editions.freeze(store, a_plan(store, **values))
     assert edition is not None
     return edition
+
+
+def a_deed(at: dt.datetime = NOON, verb: str = "paused") -> Deed:
+    """What somebody does to an edition."""
+    return Deed(verb, "anna", at)

@@ -7,12 +7,13 @@ from sqlalchemy import Connection, insert
 
 from digest.errors import StoreError
 from digest.models import Article, Attempt, EditionState, Placement, PlacementRole, PlacementState, SubscriptionState
-from digest.store import Store, articles, editions
+from digest.store import Store, articles, editions, steering
 from digest.store.editions import Freezing, Listed
 from tests.builders import SUNDAY
 from tests.store.builders import (
     LATER,
     NOON,
+    a_deed,
     a_frozen_edition,
     a_letter,
     a_list_number,
@@ -278,9 +279,9 @@ def test_taking_back_makes_a_draft_whose_articles_wait_again(store: Store) -> No
     assert edition.id is not None
     trouble = insert(Attempt).values(edition_id=edition.id, subscriber_id=1, n=1, at=NOON, phase="rcpt", text="later")
     do(store, lambda c: c.execute(trouble))
-    editions.set_state(store, edition.id, EditionState.REHEARSED, NOON, finished=True)
+    steering.turn(store, edition.id, [EditionState.FROZEN], EditionState.REHEARSED, a_deed(NOON))
 
-    editions.take_back(store, edition.id, LATER)
+    steering.take_back(store, edition.id, a_deed(LATER))
 
     assert placements(store) == [("a", "waiting", None, None), ("b", "pinned", None, None)]
     for table in ("letter", "delivery", "attempt"):
@@ -303,7 +304,7 @@ def test_article_pinned_since_stays_the_only_one_when_an_edition_is_taken_back(s
     some_articles(store, "b")
     pin(store, 2)
 
-    editions.take_back(store, edition.id, LATER)
+    steering.take_back(store, edition.id, a_deed(LATER))
 
     assert placements(store) == [("a", "waiting", None, None), ("b", "pinned", None, None)]
 
@@ -315,7 +316,7 @@ def test_taking_back_leaves_other_editions_alone(store: Store) -> None:
     assert second is not None
     assert second.id is not None
 
-    editions.take_back(store, second.id, LATER)
+    steering.take_back(store, second.id, a_deed(LATER))
 
     assert placements(store) == [("Luftrenare", "bound", first.id, "headline"), ("b", "waiting", None, None)]
     assert len(editions.letters(store, first.id or 0)) == 1
@@ -351,9 +352,9 @@ def test_state_goes_on_and_the_end_is_kept(store: Store) -> None:
     edition = a_frozen_edition(store)
     assert edition.id is not None
 
-    editions.set_state(store, edition.id, EditionState.SENDING, NOON)
+    steering.begin_sending(store, edition.id, NOON)
     assert editions.get(store, edition.id).finished_at is None
-    editions.set_state(store, edition.id, EditionState.SENT, LATER, finished=True)
+    steering.finish(store, edition, LATER)
 
     sent = editions.get(store, edition.id)
     assert (sent.state, sent.decided_at, sent.finished_at) == (EditionState.SENT, LATER, LATER)
@@ -369,7 +370,7 @@ def test_newsletter_has_had_an_edition_when_one_was_frozen(store: Store) -> None
     assert editions.has_frozen(store, number)
     assert not editions.has_frozen(store, number, but=edition.id)
     assert not editions.has_frozen(store, a_newsletter_number(store, "annat"))
-    editions.take_back(store, edition.id or 0, LATER)
+    steering.take_back(store, edition.id or 0, a_deed(LATER))
     assert not editions.has_frozen(store, number), "a rehearsal is no edition"
 
 
@@ -392,7 +393,7 @@ def test_editions_are_listed_newest_first_with_their_articles(store: Store) -> N
 
 def test_number_of_an_edition_is_never_used_again(store: Store) -> None:
     edition = a_frozen_edition(store)
-    editions.take_back(store, edition.id or 0, NOON)
+    steering.take_back(store, edition.id or 0, a_deed(NOON))
     do(store, lambda c: c.exec_driver_sql("DELETE FROM edition"))
 
     again = editions.decide(store, a_newsletter_number(store), SUNDAY, 1, EditionState.EMPTY, "", NOON)

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from digest.errors import BusyError, StoreError
-from digest.store.lock import hold
+from digest.store.lock import hold, is_held
 
 CODE = """\
 import sys, time
 from pathlib import Path
-from digest.store.lock import hold
+from digest.store.lock import hold, is_held
 with hold(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.readline()
@@ -86,3 +86,18 @@ def test_lock_that_cannot_be_made_says_where(tmp_path: Path) -> None:
     words = r"missing/digest\.lock cannot be made: No such file or directory; look at the folder's permissions"
     with pytest.raises(StoreError, match=words), hold(tmp_path / "missing" / "digest.lock"):
         pass
+
+
+def test_one_can_see_whether_a_lock_is_held_without_taking_it(tmp_path: Path) -> None:
+    path = tmp_path / "digest.lock"
+    assert not is_held(path)
+    assert not path.exists()
+
+    with held_by_another_process(path) as other:
+        assert is_held(path)
+        other.kill()
+        other.wait()
+
+    assert not is_held(path)
+    with hold(path):
+        assert is_held(path)

@@ -1,9 +1,10 @@
 import pytest
 
 from digest.models import DeliveryState, MailingList, Origin, SubscriptionState, SuppressionReason
-from digest.store import Store, deliveries, ledger, names, people
+from digest.store import Store, deliveries, ledger, names, people, subscriptions
 from digest.store.ledger import Claim, Entry, Ledger, Mark
-from digest.store.people import SLICE, Known
+from digest.store.people import Known
+from digest.store.subscriptions import SLICE
 from tests.store.builders import (
     CONFIRMED,
     LATER,
@@ -40,7 +41,7 @@ def lines(store: Store, address: str = ANNA) -> list[tuple[str, str, str]]:
 def test_new_person_gets_a_number_and_a_first_line_of_history(store: Store) -> None:
     (enrolled,) = enrol(store, a_person(ANNA, name="Anna", language="sv", attributes={"ort": "Luleå"}))
 
-    assert (enrolled.before, enrolled.after, enrolled.suppressed, enrolled.updated) == (None, CONFIRMED, False, False)
+    assert (enrolled.before, enrolled.after, enrolled.suppressed, enrolled.updated) == (None, CONFIRMED, None, False)
     assert known(store) == Known(1, ANNA, "Anna", "sv", {"ort": "Luleå"}, {"industri": "confirmed"}, None)
     ((change, name),) = people.history(store, 1)
     assert name == "industri"
@@ -75,15 +76,15 @@ def test_decision_is_asked_with_the_state_today_and_the_suppression(store: Store
     suppress(store, BO)
     asked = []
 
-    def decide(before: SubscriptionState | None, suppressed: bool) -> SubscriptionState | None:
-        asked.append((before, suppressed))
+    def decide(before: SubscriptionState | None, origin: Origin | None, suppressed: bool) -> SubscriptionState | None:
+        asked.append((before, origin, suppressed))
         return None
 
-    enrolled = people.enrol(store, a_list_number(store), [a_person(ANNA), a_person(BO)], decide, a_vouching())
+    enrolled = subscriptions.enrol(store, a_list_number(store), [a_person(ANNA), a_person(BO)], decide, a_vouching())
 
-    assert asked == [(UNSUBSCRIBED, False), (None, True)]
+    assert asked == [(UNSUBSCRIBED, Origin.EDITOR, False), (None, None, True)]
     assert [(one.before, one.after, one.suppressed) for one in enrolled] == [
-        (UNSUBSCRIBED, UNSUBSCRIBED, False), (None, None, True),
+        (UNSUBSCRIBED, UNSUBSCRIBED, None), (None, None, SuppressionReason.BOUNCE),
     ]  # fmt: skip
     assert known(store, BO).lists == {}, "known by address, on no list"
 
@@ -109,13 +110,14 @@ def test_person_who_stands_twice_in_a_file_is_one(store: Store) -> None:
 
 
 def test_import_of_more_than_a_slice_comes_out_in_order(store: Store) -> None:
-    number = people.begin_import(store, "industri.csv", "red", NOON)
+    number = subscriptions.begin_import(store, "industri.csv", "red", NOON)
     enrol(store, "3@example.com", state=UNSUBSCRIBED)
     everybody = [a_person(f"{n}@example.com", name=str(n)) for n in range(SLICE + 5)]
 
-    enrolled = people.enrol(
+    enrolled = subscriptions.enrol(
         store, a_list_number(store), everybody,
-        lambda before, suppressed: None if before else CONFIRMED, a_vouching(import_id=number, origin=Origin.IMPORT),
+        lambda before, origin, suppressed: None if before else CONFIRMED,
+        a_vouching(import_id=number, origin=Origin.IMPORT),
     )  # fmt: skip
 
     assert [n for n, one in enumerate(enrolled) if one.after is not CONFIRMED] == [3]
@@ -130,20 +132,20 @@ def test_ending_takes_off_the_lists_somebody_is_on_and_keeps_the_history(store: 
     enrol(store, ANNA, list_id=other, state=UNCONFIRMED)
     enrol(store, ANNA, list_id=third, state=UNSUBSCRIBED)
 
-    ended = people.end(store, a_person().hash, [industri, other, third], a_vouching(reason="moved"))
+    ended = subscriptions.end(store, a_person().hash, [industri, other, third], a_vouching(reason="moved"))
 
     assert sorted(ended) == [industri, other]
     assert known(store).lists == {"annan": "removed", "industri": "removed", "tredje": "unsubscribed"}
     assert lines(store)[-2:] == [("industri", "removed", "moved"), ("annan", "removed", "moved")]
     assert known(store, BO).lists == {"industri": "confirmed"}
-    assert people.end(store, a_person().hash, [industri], a_vouching()) == []
+    assert subscriptions.end(store, a_person().hash, [industri], a_vouching()) == []
 
 
 def test_ending_keeps_to_the_lists_it_is_told(store: Store) -> None:
     enrol(store, ANNA)
     enrol(store, ANNA, list_id=a_list_number(store, "annan"))
 
-    people.end(store, a_person().hash, [a_list_number(store, "annan")], a_vouching())
+    subscriptions.end(store, a_person().hash, [a_list_number(store, "annan")], a_vouching())
 
     assert known(store).lists == {"annan": "removed", "industri": "confirmed"}
 
@@ -169,13 +171,14 @@ def test_listing_is_narrowed_by_list_state_and_address(store: Store) -> None:
     enrol(store, BO, list_id=other, state=CONFIRMED)
     suppress(store, BO, SuppressionReason.COMPLAINT)
 
-    def told(list_id: int | None = None, state: SubscriptionState | None = None) -> list[str]:
-        return [one.address for one in people.listing(store, list_id=list_id, state=state)]
+    def told(list_id: int | None = None, *states: SubscriptionState) -> list[str]:
+        return [one.address for one in people.listing(store, list_id=list_id, states=states)]
 
     assert told() == [ANNA, BO]
     assert told(list_id=other) == [ANNA, BO]
-    assert told(state=CONFIRMED) == [ANNA, BO]
-    assert told(list_id=other, state=CONFIRMED) == [BO]
+    assert told(None, CONFIRMED) == [ANNA, BO]
+    assert told(other, CONFIRMED) == [BO]
+    assert told(other, CONFIRMED, UNSUBSCRIBED) == [ANNA, BO]
     assert told(list_id=0) == []
     assert (known(store, BO).suppressed, known(store).suppressed) == ("complaint", None)
 

@@ -1,0 +1,76 @@
+"""An edition's letters of a next version, for the readers who have had none yet."""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, and_, case, func, insert, select, update
+
+from digest.models import EditionState, Letter, PlacementRole
+from digest.store.steering import WAITS, Deed, doubted, note
+from digest.store.store import Store
+from digest.store.tables import ARTICLE, DELIVERY, EDITION, LETTER, PLACEMENT
+
+
+@dataclass(frozen=True)
+class Revision:
+    """What a revision writes: new letters for who has none yet, and how each article is printed now."""
+
+    edition_id: int
+    version: int
+    letters: Sequence[Letter]
+    seen: Mapping[int, dt.datetime]  #: when each article was last changed, as it was rendered
+    roles: Mapping[int, PlacementRole]
+
+
+def to_revise(store: Store, edition_id: int) -> int:
+    """Return how many readers of an edition a revised letter would be for."""
+    wanted = select(func.count()).where(_has_had_none(edition_id))
+    return int(store.read(lambda c: c.execute(wanted).scalar_one()))
+
+
+def _has_had_none(edition_id: int) -> Any:
+    # A doubt may have arrived, so its second copy is the same.
+    untouched = DELIVERY.c.subscriber_id.not_in(doubted(edition_id))
+    return and_(DELIVERY.c.edition_id == edition_id, WAITS, untouched)
+
+
+def revise(store: Store, plan: Revision, deed: Deed) -> int | None:
+    """Store an edition's revised letters and give them to who has had none; return how many readers that is.
+
+    None when it is not paused any more, or an article has changed once again since it was rendered.  Nothing is
+    written when there is nobody to give them to.  All of it is one transaction, as the freeze is.
+    """
+
+    def change(connection: Connection) -> int | None:
+        state = connection.execute(select(EDITION.c.state).where(EDITION.c.id == plan.edition_id)).scalar_one()
+        if state is not EditionState.PAUSED or _articles(connection, plan.edition_id) != dict(plan.seen):
+            return None
+        here = _has_had_none(plan.edition_id)
+        if not connection.execute(select(func.count()).where(here)).scalar_one():
+            return 0
+        earlier = select(LETTER.c.id, LETTER.c.language).where(LETTER.c.edition_id == plan.edition_id)
+        replaced = {row.id: row.language for row in connection.execute(earlier)}
+        newest = {x.language: _store_letter(connection, plan, x, deed.at) for x in plan.letters}
+        chosen = case({number: newest[language] for number, language in replaced.items()}, value=DELIVERY.c.letter_id)
+        for article, role in plan.roles.items():
+            at = and_(PLACEMENT.c.edition_id == plan.edition_id, PLACEMENT.c.article_id == article)
+            connection.execute(update(PLACEMENT).where(at).values(role=role))
+        note(connection, plan.edition_id, deed)
+        return connection.execute(update(DELIVERY).where(here).values(letter_id=chosen)).rowcount
+
+    return store.write(change).result()
+
+
+def _articles(connection: Connection, edition_id: int) -> dict[int, dt.datetime]:
+    wanted = select(ARTICLE.c.id, ARTICLE.c.changed_at).join(PLACEMENT, PLACEMENT.c.article_id == ARTICLE.c.id)
+    return dict(connection.execute(wanted.where(PLACEMENT.c.edition_id == edition_id)).all())
+
+
+def _store_letter(connection: Connection, plan: Revision, letter: Letter, now: dt.datetime) -> int:
+    values = {
+        "edition_id": plan.edition_id, "language": letter.language, "subject": letter.subject, "html": letter.html,
+        "text": letter.text, "mail": letter.mail, "version": plan.version, "made_at": now,
+    }  # fmt: skip
+    return int(connection.execute(insert(LETTER).values(values).returning(LETTER.c.id)).scalar_one())
