@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from digest.cli import show
+from digest.cli import show, stops, sync
 from digest.cli.options import JsonOption, LimitOption, ProjectOption, VerboseOption
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ ReasonOption = Annotated[str, typer.Option("--reason", help="Kept in the history
 
 def register(root: typer.Typer) -> None:
     """Add the commands."""
+    sync.register(app)
+    stops.register(app)
     root.add_typer(app, name="subscribers")
 
 
@@ -95,7 +97,9 @@ def add(
             reason=reason,
             now=_now(),
         )
-    if done.suppressed:
+    if done.suppressed == "erased":
+        show.say(f"{address} was erased on their own wish; --confirmed --reason TEXT brings them back on it")
+    elif done.suppressed:
         show.say(f"{address} is suppressed: no letter goes there")
     elif done.after is SubscriptionState.UNSUBSCRIBED:
         show.say(f"{address} had left {list_name} and stays so; --confirmed --reason TEXT brings them back")
@@ -157,25 +161,46 @@ def show_(address: AddressArgument, project: ProjectOption = None, json: JsonOpt
     with open_project(project) as opened:
         one = card(opened, address)
     if json:
-        show.as_json({**_brief(one.known), "history": one.history, "deliveries": one.deliveries})
+        more = {
+            "history": one.history,
+            "deliveries": one.deliveries,
+            "suppression": one.suppression,
+            "stops": one.stops,
+        }
+        show.as_json({**_brief(one.known), **more})
         return
     known = one.known
     show.line(f"{show.printable(known.address)}  {show.printable(known.name)}  {known.language or ''}".rstrip())
     for name, value in known.attributes.items():
         show.line(f"  {show.printable(name)}: {show.printable(value)}")
-    show.line(f"  {_standing(known)}")
-    show.table(
-        ("when", "list", "state", "through", "by", "reason"),
-        [(h["at"], h["list"], h["state"], h["origin"], h["by"], h["reason"]) for h in one.history],
-    )
-    if one.deliveries:
+    show.line(f"  {_lists(known)}")
+    if stop := one.suppression:
+        by = f" by {stop['by']}" if stop["by"] else ""
+        show.line(
+            show.printable(f"  suppressed ({stop['reason']}) {_when(stop['at'])}{by}: {stop['detail']}").rstrip(": ")
+        )
+    for newsletter in one.stops:
+        show.line(f"  left the newsletter {newsletter}; the list goes to another one too")
+    if one.history:
+        show.line("")
         show.table(
-            ("edition", "state", "when", "reply"),
+            ("when (UTC)", "list", "state", "through", "by", "reason"),
+            [(_when(h["at"]), h["list"], h["state"], h["origin"], h["by"], h["reason"]) for h in one.history],
+        )
+    if one.deliveries:
+        show.line("")
+        show.table(
+            ("edition", "state", "when (UTC)", "reply"),
             [
-                (d["edition"], d["state"], d["at"], " ".join(str(x) for x in (d["code"], d["text"]) if x))
+                (d["edition"], d["state"], _when(d["at"]), " ".join(str(x) for x in (d["code"], d["text"]) if x))
                 for d in one.deliveries
             ],
         )
+
+
+def _when(at: str | None) -> str:
+    """Return an instant as people read it; in JSON it stands whole."""
+    return at[:16].replace("T", " ") if at else ""
 
 
 def _brief(one: "Known") -> dict[str, Any]:
@@ -189,8 +214,11 @@ def _brief(one: "Known") -> dict[str, Any]:
 
 
 def _standing(one: "Known") -> str:
-    lists = ", ".join(f"{name}: {state}" for name, state in one.lists.items()) or "on no list"
-    return f"{lists}; suppressed: {one.suppressed}" if one.suppressed else lists
+    return f"{_lists(one)}; suppressed: {one.suppressed}" if one.suppressed else _lists(one)
+
+
+def _lists(one: "Known") -> str:
+    return ", ".join(f"{name}: {state}" for name, state in one.lists.items()) or "on no list"
 
 
 def _now() -> dt.datetime:

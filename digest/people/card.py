@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from digest.letter.identity import message_id
-from digest.people.lists import find
+from digest.models import Suppression
+from digest.people import suppression
+from digest.people.lists import NoSuchSubscriber, find
 from digest.project import Project
-from digest.store import deliveries, editions, people
+from digest.store import deliveries, editions, leaving, people
 from digest.store.people import Known
 
 DELIVERIES = 10
@@ -17,14 +19,28 @@ class Card:
     """One subscriber as ``digest subscribers show`` prints them."""
 
     known: Known
+    suppression: dict[str, Any] | None
+    stops: list[str]  #: newsletters left, while a list of theirs was kept
     history: list[dict[str, Any]]
     deliveries: list[dict[str, Any]]
 
 
 def card(project: Project, address: str) -> Card:
-    """Return what is known about an address; NoSuchSubscriber."""
-    known = find(project, address)
-    return Card(known, _history(project, known.id), _deliveries(project, known.id))
+    """Return what is known about an address; NoSuchSubscriber, which says so when the address is suppressed."""
+    stopped = suppression.find(project, address)
+    try:
+        known = find(project, address)
+    except NoSuchSubscriber as error:
+        raise NoSuchSubscriber(address, stopped.reason if stopped else None) from error
+    stops = leaving.stops(project.store, known.id)
+    return Card(known, _stop(stopped), stops, _history(project, known.id), _deliveries(project, known.id))
+
+
+def _stop(stopped: Suppression | None) -> dict[str, Any] | None:
+    if stopped is None:
+        return None
+    at = stopped.at.isoformat(timespec="seconds")
+    return {"reason": stopped.reason.value, "detail": stopped.detail, "by": stopped.by, "at": at}
 
 
 def _history(project: Project, number: int) -> list[dict[str, Any]]:

@@ -7,10 +7,11 @@ from itertools import chain
 from typing import BinaryIO
 
 from digest.errors import DigestError
+from digest.models import SubscriptionState
 from digest.people.addresses import Address, BadAddress, read_address
 from digest.tables import NotText, Problem, encoding_of, header_key, language_tag, rows, shown, tidy
 
-__all__ = ["EmptyFile", "NoAddressColumn", "NotText", "Problem", "Row", "read_subscribers"]
+__all__ = ["EmptyFile", "NoAddressColumn", "NotText", "Problem", "Repeated", "Row", "read_subscribers"]
 
 LONGEST = 65_536  #: characters of a row
 MOST_BREAKS = 20  #: line breaks in a row; more are a quotation mark that nobody closed
@@ -23,6 +24,9 @@ NAME = ("name", "namn", "full name", "fullständigt namn")
 FIRST_NAME = ("first name", "förnamn", "given name")
 LAST_NAME = ("last name", "efternamn", "surname", "family name")
 LANGUAGE = ("language", "lang", "språk")
+#: Ours alone: an export says by it where each person stands, so that bringing the file in again confirms nobody.
+STATE = "digest state"
+SUPPRESSED = "suppressed"
 
 _CHUNK = 1 << 20
 
@@ -36,6 +40,12 @@ class Row:
     name: str = ""
     language: str | None = None
     attributes: dict[str, str] = field(default_factory=dict)
+    state: SubscriptionState | None = None  #: where they stood when the file was exported
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated(Problem):
+    """A row whose address stands further up: nobody is missing by it."""
 
 
 class EmptyFile(DigestError):
@@ -59,6 +69,15 @@ class NoAddressColumn(DigestError):
         self.headers = tuple(headers)
 
 
+class BadState(DigestError):
+    """A word where the state of somebody was to stand."""
+
+    def __init__(self, text: str) -> None:
+        known = ", ".join([*SubscriptionState, SUPPRESSED])
+        super().__init__(f"{shown(text)} in column {STATE!r} is no state; there are: {known}")
+        self.text = text
+
+
 @dataclass(frozen=True, slots=True)
 class _Columns:
     """Where things stand in the rows of a table."""
@@ -67,16 +86,18 @@ class _Columns:
     address: int
     names: tuple[int, ...] = ()  #: joined in this order
     language: tuple[int, str] | None = None  #: with its header
+    state: int | None = None
     others: tuple[tuple[int, str], ...] = ()  #: attributes, with their headers
 
 
-def read_subscribers(file: BinaryIO, name: str) -> Iterator[Row | Problem]:
+def read_subscribers(file: BinaryIO, name: str, list_name: str = "") -> Iterator[Row | Problem]:
     """Yield the subscribers of a table, and what could not be read, in the order of the file.
 
     The first row that is not empty is the header. If it holds an address there is no header: the addresses stand in
     that column, names in the other one if there are two, and of more than two the others become attributes
     ``column 2``, ``column 3``. Other columns become attributes under their own headers, and so does a language that
-    cannot be understood: it is no reason to lose a reader. Of two rows with one address the first counts.
+    cannot be understood: it is no reason to lose a reader. Of two rows with one address the first counts. In a file
+    that we have exported, a row's state is the one on ``list_name``.
 
     ``file`` must be seekable and is read from where it stands; it stays open. Raises EmptyFile, NoAddressColumn and
     NotText before the first row.
@@ -93,7 +114,7 @@ def read_subscribers(file: BinaryIO, name: str) -> Iterator[Row | Problem]:
                 before.append(first)
                 continue
             columns = _columns_of(first[1], name)
-            return _read(text, chain(before, [] if columns.has_header else [first], table), columns)
+            return _read(text, chain(before, [] if columns.has_header else [first], table), columns, list_name)
         if before:
             return iter(before)
         raise EmptyFile(name)
@@ -103,7 +124,7 @@ def read_subscribers(file: BinaryIO, name: str) -> Iterator[Row | Problem]:
 
 
 def _read(
-    text: io.TextIOWrapper, table: Iterable[tuple[int, list[str]] | Problem], columns: _Columns
+    text: io.TextIOWrapper, table: Iterable[tuple[int, list[str]] | Problem], columns: _Columns, list_name: str
 ) -> Iterator[Row | Problem]:
     # The line of each key, by its hash, which is keyed: of a million, two are alike in one of 37 million files.
     seen: dict[int, int] = {}
@@ -115,26 +136,27 @@ def _read(
             line, cells = row
             try:
                 address = read_address(cells[columns.address])
-            except BadAddress as error:
+                state = None if columns.state is None else read_state(cells[columns.state], list_name)
+            except (BadAddress, BadState) as error:
                 yield Problem(f"line {line}", str(error) if error.text else "no address")
                 continue
             earlier = seen.setdefault(hash(address.key), line)
             if earlier == line:
-                yield _row(line, address, cells, columns)
+                yield _row(line, address, cells, columns, state)
             else:
-                yield Problem(f"line {line}", f"{shown(address.given)} is the same address as on line {earlier}")
+                yield Repeated(f"line {line}", f"{shown(address.given)} is the same address as on line {earlier}")
     finally:
         if not text.closed:
             text.detach()
 
 
-def _row(line: int, address: Address, cells: list[str], columns: _Columns) -> Row:
+def _row(line: int, address: Address, cells: list[str], columns: _Columns, state: SubscriptionState | None) -> Row:
     name = " ".join(filter(None, [tidy(cells[n]) for n in columns.names]))
     attributes = {header: value for n, header in columns.others if (value := tidy(cells[n]))}
     language = None
     if columns.language and (words := tidy(cells[columns.language[0]])) and (language := language_tag(words)) is None:
         attributes[columns.language[1]] = words
-    return Row(line, address, name[:LONGEST_NAME].rstrip(), language, attributes)
+    return Row(line, address, name[:LONGEST_NAME].rstrip(), language, attributes, state)
 
 
 def _columns_of(first: list[str], name: str) -> _Columns:
@@ -156,14 +178,33 @@ def _columns_of(first: list[str], name: str) -> _Columns:
     if not address:
         raise NoAddressColumn(name, first)
     names = columns(NAME) or columns(FIRST_NAME, LAST_NAME)
-    others = [n for n in range(len(first)) if n not in (*address, *language, *names)]
+    state = keys.index(header_key(STATE)) if header_key(STATE) in keys else None
+    others = [n for n in range(len(first)) if n not in (*address, *language, *names, state)]
     return _Columns(
         has_header=True,
         address=address[0],
         names=names,
         language=(language[0], headers[language[0]]) if language else None,
+        state=state,
         others=tuple((n, headers[n]) for n in others),
     )
+
+
+def read_state(cell: str, list_name: str) -> SubscriptionState | None:
+    """Return where somebody stood with a list when they were exported: ``confirmed``, or ``list: state; list: state``.
+
+    Who was suppressed there has left, wherever they are brought. None: the cell says nothing of this list. BadState.
+    """
+    found = None
+    for part in filter(None, (part.strip().lower() for part in cell.split(";"))):
+        name, _, word = part.rpartition(":")
+        if part == SUPPRESSED:
+            return SubscriptionState.UNSUBSCRIBED
+        if word.strip() not in list(SubscriptionState):
+            raise BadState(cell)
+        if name.strip() in ("", list_name):
+            found = SubscriptionState(word.strip())
+    return found
 
 
 def _is_address(cell: str) -> bool:

@@ -2,20 +2,21 @@
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import islice
 from pathlib import Path
 
 from digest.errors import ConfigError, DigestError, NoSuchState, nearest
-from digest.models import MailingList, Origin, SubscriptionState
+from digest.models import MailingList, Newsletter, Origin, SubscriptionState
 from digest.people.addresses import Address, address_hash, read_address
-from digest.people.consent import adding, joining
+from digest.people.consent import OFF, adding, joining
 from digest.people.imports import Problem, Row, read_subscribers
 from digest.project import Project, who_does_this
-from digest.store import names, people
-from digest.store.people import Decide, Enrolled, Known, Person, Vouching
+from digest.store import names, people, subscriptions
+from digest.store.leaving import bring_back
+from digest.store.people import Known
+from digest.store.subscriptions import Enrolled, Person, Vouching
 from digest.tables import language_tag, shown, tidy
 
 BATCH = 10_000
@@ -32,7 +33,7 @@ class Tally:
     confirmed: int = 0  #: were unconfirmed before
     updated: int = 0
     unchanged: int = 0
-    left: int = 0  #: had left the list, and stay so
+    left: int = 0  #: had left the list, or are marked so in an export, and stay so
     suppressed: int = 0
     unconfirmed: int = 0  #: on the list after it, without proof of consent: they get nothing
     problems: list[Problem] = field(default_factory=list)
@@ -43,18 +44,24 @@ class NoSuchSubscriber(DigestError):
 
     exit_code = 1
 
-    def __init__(self, address: str) -> None:
-        super().__init__(f"nobody is known as {address}; look with: digest subscribers list")
+    def __init__(self, address: str, suppressed: str | None = None) -> None:
+        but = f", and it is suppressed ({suppressed})" if suppressed else ""
+        super().__init__(f"nobody is known as {address}{but}; look with: digest subscribers list")
         self.address = address
 
 
-def list_number(project: Project, name: str, now: dt.datetime) -> int:
-    """Return a list's number; ConfigError when digest.toml knows no such list."""
+def check_list(project: Project, name: str) -> None:
+    """Refuse a list that digest.toml does not know: ConfigError with the nearest."""
     known = project.file.list_names
     if name not in known:
         raise ConfigError(
             f"no list {name!r} in digest.toml; it has: {', '.join(known) or 'none yet'}{nearest(name, known)}"
         )
+
+
+def list_number(project: Project, name: str, now: dt.datetime) -> int:
+    """Return a list's number; ConfigError when digest.toml knows no such list."""
+    check_list(project, name)
     settings = project.file.lists.get(name)
     return names.number(project.store, MailingList, name, settings.formerly if settings else None, now)
 
@@ -80,17 +87,16 @@ def import_file(project: Project, path: Path, name: str, *, confirmed: bool, now
     tally = Tally(str(path), name)
     try:
         with path.open("rb") as file:
-            rows = read_subscribers(file, path.name)
+            rows = read_subscribers(file, path.name, name)
             first = next(rows, None)  # an empty or headless file is refused before anything is recorded
             by = who_does_this()
             vouching = Vouching(
                 Origin.IMPORT, by, proof or ("confirmed by the importer" if confirmed else ""), now,
-                people.begin_import(project.store, str(path), by, now),
+                subscriptions.begin_import(project.store, str(path), by, now),
             )  # fmt: skip
-            decide: Decide = partial(joining, vouched=vouched)
             while first is not None:
                 batch = [first, *islice(rows, BATCH - 1)]
-                _take(project, number, batch, decide, vouching, tally)
+                _take(project, number, batch, vouching, tally, vouched=vouched)
                 first = next(rows, None)
     except OSError as error:
         raise DigestError(f"{path} cannot be read: {error.strerror}") from error
@@ -98,19 +104,30 @@ def import_file(project: Project, path: Path, name: str, *, confirmed: bool, now
 
 
 def _take(
-    project: Project, number: int, batch: list[Row | Problem], decide: Decide, vouching: Vouching, tally: Tally
+    project: Project, number: int, batch: list[Row | Problem], vouching: Vouching, tally: Tally, *, vouched: bool
 ) -> None:
     tally.found += len(batch)
     tally.problems += [row for row in batch if isinstance(row, Problem)]
-    known = [person(project, row.address, row) for row in batch if isinstance(row, Row)]
-    for enrolled in people.enrol(project.store, number, known, decide, vouching):
-        _count(tally, enrolled)
+    for said, rows in by_state([row for row in batch if isinstance(row, Row)]):
+        known = [person(project, row.address, row) for row in rows]
+
+        def decide(before: SubscriptionState | None, _: Origin | None, suppressed: bool) -> SubscriptionState | None:
+            return joining(before, suppressed, vouched=vouched, said=said)  # noqa: B023  called at once
+
+        for enrolled in subscriptions.enrol(project.store, number, known, decide, vouching):
+            _count(tally, enrolled)
+
+
+def by_state(rows: Sequence[Row]) -> Iterator[tuple[SubscriptionState | None, list[Row]]]:
+    """Yield the rows of each state that an exported file names; those of any other file all at once."""
+    for state in dict.fromkeys(row.state for row in rows):
+        yield state, [row for row in rows if row.state is state]
 
 
 def _count(tally: Tally, one: Enrolled) -> None:
     if one.suppressed:
         tally.suppressed += 1
-    elif one.after is SubscriptionState.UNSUBSCRIBED:
+    elif one.after in OFF:
         tally.left += 1
     elif one.before in (None, SubscriptionState.REMOVED):
         tally.new += 1
@@ -134,7 +151,10 @@ def add(
     reason: str,
     now: dt.datetime,
 ) -> Enrolled:
-    """Add one person to a list by hand; return what became of the subscription."""
+    """Add one person to a list by hand; return what became of the subscription.
+
+    ``confirmed`` with a ``reason`` brings back who had left, also a newsletter that the list goes to, or was erased.
+    """
     read = read_address(address)
     tag = language_tag(language) if language else None
     if language and tag is None:
@@ -142,8 +162,15 @@ def add(
     number = list_number(project, list_name, now)
     somebody = Person(person(project, read).hash, read.given, tidy(name), tag)
     vouching = Vouching(Origin.EDITOR, who_does_this(), reason, now)
-    decide: Decide = partial(adding, confirmed=confirmed, reason=reason)
-    return people.enrol(project.store, number, [somebody], decide, vouching)[0]
+
+    def decide(before: SubscriptionState | None, _: Origin | None, suppressed: bool) -> SubscriptionState | None:
+        return adding(before, suppressed, confirmed=confirmed, reason=reason)
+
+    if not (confirmed and reason):
+        return subscriptions.enrol(project.store, number, [somebody], decide, vouching)[0]
+    fed = {name for name, newsletter in project.file.newsletters.items() if list_name in newsletter.lists}
+    numbers = [number for number, name in names.names(project.store, Newsletter).items() if name in fed]
+    return bring_back(project.store, number, somebody, decide, vouching, numbers)
 
 
 def remove(project: Project, address: str, list_name: str | None, reason: str, now: dt.datetime) -> list[str]:
@@ -153,7 +180,7 @@ def remove(project: Project, address: str, list_name: str | None, reason: str, n
     somebody = person(project, read_address(address))
     find(project, address)
     vouching = Vouching(Origin.EDITOR, who_does_this(), reason, now)
-    return [known[number] for number in people.end(project.store, somebody.hash, wanted, vouching)]
+    return [known[number] for number in subscriptions.end(project.store, somebody.hash, wanted, vouching)]
 
 
 def find(project: Project, address: str) -> Known:
@@ -170,7 +197,7 @@ def listing(
 ) -> Iterator[Known]:
     """Yield subscribers, narrowed by list and state."""
     number = list_number(project, list_name, now) if list_name else None
-    return people.listing(project.store, list_id=number, state=state, limit=limit)
+    return people.listing(project.store, list_id=number, states=[state] if state else (), limit=limit)
 
 
 def read_state(word: str | None) -> SubscriptionState | None:

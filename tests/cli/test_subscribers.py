@@ -165,7 +165,7 @@ def test_one_subscriber_is_shown_with_history_and_deliveries(ready: Path, digest
     shown = digest("subscribers", "show", "Anna <anna@example.com>", "--json").json
     for_people = digest("subscribers", "show", ANNA).out.splitlines()
 
-    assert list(shown) == ["schema", *BRIEF, "history", "deliveries"]
+    assert list(shown) == ["schema", *BRIEF, "history", "deliveries", "suppression", "stops"]
     assert shown["lists"] == {"industri": "removed"}
     assert [list(change) for change in shown["history"]] == [["at", "list", "state", "origin", "by", "reason"]] * 2
     assert sorted((change["state"], change["reason"]) for change in shown["history"]) == [

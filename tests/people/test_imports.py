@@ -8,8 +8,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from digest.models import SubscriptionState
 from digest.people.addresses import Address
-from digest.people.imports import EmptyFile, NoAddressColumn, NotText, Problem, Row, read_subscribers
+from digest.people.imports import (
+    BadState,
+    EmptyFile,
+    NoAddressColumn,
+    NotText,
+    Problem,
+    Repeated,
+    Row,
+    read_state,
+    read_subscribers,
+)
 
 UNCLOSED = 'a quotation mark (") is not closed, or stands where none may'
 
@@ -150,7 +161,7 @@ def test_second_row_with_an_address_is_named_and_the_first_counts() -> None:
     assert read("epost,namn\nAnna@example.com,A\nb@example.com,B\nanna@EXAMPLE.com,C\n") == [
         a_row(2, "Anna@example.com", "A"),
         a_row(3, "b@example.com", "B"),
-        Problem("line 4", "'anna@EXAMPLE.com' is the same address as on line 2"),
+        Repeated("line 4", "'anna@EXAMPLE.com' is the same address as on line 2"),
     ]
 
 
@@ -256,3 +267,40 @@ def test_memory_does_not_grow_with_what_a_row_holds() -> None:
     tracemalloc.stop()
     assert count == 10_000
     assert peak < 6_000_000  # of ten million characters
+
+
+@pytest.mark.parametrize(
+    ("cell", "state"),
+    [
+        ("", None),
+        ("confirmed", "confirmed"),
+        (" Unsubscribed ", "unsubscribed"),
+        ("industri: removed", "removed"),
+        ("handel: unsubscribed", None),
+        ("handel: unsubscribed; industri: unconfirmed", "unconfirmed"),
+        ("suppressed", "unsubscribed"),
+        ("industri: confirmed; suppressed", "unsubscribed"),
+    ],
+)
+def test_exported_row_says_where_the_person_stood_with_the_list(cell: str, state: str | None) -> None:
+    (row,) = read_subscribers(io.BytesIO(f"email,Digest state\na@example.com,{cell}\n".encode()), "x.csv", "industri")
+
+    assert isinstance(row, Row)
+    assert (row.state, row.attributes) == (state and SubscriptionState(state), {})
+
+
+def test_word_that_is_no_state_is_a_problem_and_confirms_nobody() -> None:
+    with pytest.raises(BadState):
+        read_state("ja", "")
+
+    assert read("email,digest state\na@example.com,ja\n") == [
+        Problem(
+            "line 2",
+            "'ja' in column 'digest state' is no state; there are: unconfirmed, confirmed, unsubscribed, removed, "
+            "suppressed",
+        )
+    ]
+
+
+def test_state_of_somewhere_else_is_an_attribute() -> None:
+    assert read("email,state\na@example.com,Texas\n") == [a_row(2, "a@example.com", state="Texas")]

@@ -1,7 +1,9 @@
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
 
 from digest.errors import ConfigError, DigestError, NoSuchState
 from digest.models import Origin, SubscriptionState
@@ -10,11 +12,11 @@ from digest.people.addresses import BadAddress, address_hash
 from digest.people.imports import EmptyFile, NoAddressColumn
 from digest.people.lists import NoSuchSubscriber, Tally, find, import_file, read_state
 from digest.project import Project, who_does_this
-from digest.store import people
+from digest.store import leaving, people
 from digest.store.people import Known
-from digest.store.tables import SUPPRESSION
+from digest.store.tables import STOP, SUPPRESSION
 from tests.projects import TOML, a_project
-from tests.store.builders import LATER, NOON, do, query
+from tests.store.builders import LATER, NOON, a_newsletter_number, do, query
 
 CONFIRMED, UNCONFIRMED = SubscriptionState.CONFIRMED, SubscriptionState.UNCONFIRMED
 ANNA = "anna@example.com"
@@ -227,6 +229,30 @@ def test_editor_may_bring_back_who_left_with_a_reason(project: Project) -> None:
 
     assert add(project, confirmed=True) is SubscriptionState.UNSUBSCRIBED
     assert add(project, confirmed=False, reason="phoned") is SubscriptionState.UNSUBSCRIBED
+    assert add(project, confirmed=True, reason="phoned") is CONFIRMED
+
+
+def test_editor_may_bring_back_who_had_left_a_newsletter_only(project: Project) -> None:
+    add(project, confirmed=True)
+    for newsletter in ("nyheter", "annan"):
+        number = a_newsletter_number(project.store, newsletter)
+        stop = STOP.insert().values(newsletter_id=number, subscriber_id=1, at=NOON)
+        do(project.store, partial(Connection.execute, statement=stop))
+    before = len(people.history(project.store, 1))
+
+    add(project, confirmed=True)
+    assert leaving.stops(project.store, 1) == ["annan", "nyheter"], "nobody said that they want it again"
+    assert add(project, confirmed=True, reason="phoned") is CONFIRMED
+
+    assert leaving.stops(project.store, 1) == ["annan"], "which does not go to this list"
+    ((change, _),) = people.history(project.store, 1)[before:]
+    assert (change.state, change.origin, change.reason) == (CONFIRMED, Origin.EDITOR, "phoned")
+
+
+def test_editor_may_bring_back_who_was_removed(project: Project) -> None:
+    add(project, confirmed=True)
+    lists.remove(project, ANNA, "industri", "moved", LATER)
+
     assert add(project, confirmed=True, reason="phoned") is CONFIRMED
 
 
