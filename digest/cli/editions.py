@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from digest.edition.audit import Account
     from digest.models import Article
 
+#: Parts of an edition's report that have a table or lines of their own, or speak of a run.
+NOT_A_LINE = ("articles_printed", "deliveries", "letters", "history", "now")
+
 app = typer.Typer(help="What ran, runs, and is to be mended.", no_args_is_help=True)
 
 KeyArgument = Annotated[str, typer.Argument(metavar="KEY", help="senaste-nytt/2025-11-30, or only the date.")]
@@ -72,12 +75,13 @@ def check(
     from digest.delivery.freeze import draft
     from digest.delivery.roads import roads
     from digest.delivery.run import examine
+    from digest.delivery.wish import Wish
     from digest.project import open_project
 
     with open_project(project) as opened:
         settings, now = opened.newsletter(newsletter), _now()
         made = draft(opened, settings, date or settings.date_at(now), now)
-        verdict = examine(opened, made, roads(opened), tuple(force or ()))
+        verdict = examine(opened, made, roads(opened), Wish(force=tuple(force or ())))
     show_verdict(verdict, json=json)
     if verdict.holds:
         raise typer.Exit(6)
@@ -144,10 +148,14 @@ def show_(
         show.as_json(report)
         return
     for name, value in report.items():
-        if name not in ("articles_printed", "deliveries", "letters") and value not in (0, "", None):
+        if name not in NOT_A_LINE and value not in (0, "", None):
             show.line(f"{name + ':':12} {show.printable(value)}")
     for letter in report["letters"]:
-        show.line(f"letter:      {letter['language']}, {letter['html_bytes']} bytes of HTML, {letter['subject']}")
+        version = f"version {letter['version']}, " if report["letters"][-1]["version"] > 1 else ""
+        size, readers = f"{letter['html_bytes'] / 1000:.0f} kB of HTML", show.several(letter["readers"], "reader")
+        show.line(f"letter:      {version}{letter['language']}, {readers}, {size}, {show.printable(letter['subject'])}")
+    for one in report["history"]:
+        show.line(f"{one['did'] + ':':12} {one['at']} by {one['by']}" + (f", {one['detail']}" if one["detail"] else ""))
     show.table(("id", "role", "title"), [(a["id"], a["role"], a["title"]) for a in report["articles_printed"]])
     if deliveries:
         show.table(
@@ -160,23 +168,26 @@ def show_(
 def audit(newsletter: NewsletterArgument = None, project: ProjectOption = None, json: JsonOption = False) -> None:
     """Account for every article: in which edition, shelved or dropped by whom, waiting, passed, under embargo."""
     from digest.delivery.report import audit as account
+    from digest.delivery.report import revisions
     from digest.project import open_project
 
     with open_project(project) as opened:
         found = account(opened, opened.newsletter(newsletter), _now())
+        revised = revisions(opened, opened.newsletter(newsletter))
     if json:
-        show.as_json(_account_json(found))
+        show.as_json({**_account_json(found), "revised": revised})
     else:
-        _print_account(found)
+        _print_account(found, revised)
     if found.unexplained:
         show.say(f"unexplained articles: {len(found.unexplained)}; look with: digest articles show ID")
         raise typer.Exit(1)
 
 
-def _print_account(found: "Account") -> None:
+def _print_account(found: "Account", revised: dict[str, list[dict[str, Any]]]) -> None:
     rows: list[tuple[str, int, str]] = []
     for key, articles in sorted(found.editions.items(), reverse=True):
-        rows.append((f"in {key}", len(articles), ""))
+        versions = ", ".join(f"{one['readers']:,} have version {one['version']}" for one in revised.get(key, ()))
+        rows.append((f"in {key}", len(articles), versions))
     groups: dict[str, list[Article]] = {
         "waiting": found.waiting, "pinned": found.pinned, "under embargo": found.embargoed, "expired": found.expired,
         "passed": found.passed, "unexplained": found.unexplained,

@@ -3,6 +3,7 @@
 import asyncio
 import datetime as dt
 from collections import deque
+from collections.abc import Sequence
 
 from digest.delivery import crash
 from digest.store import Store, ledger
@@ -12,12 +13,16 @@ BATCH = 200  #: deliveries claimed at once: what a crash gives back, not what it
 
 
 class Claims:
-    """Deliveries for whoever asks next; ``exhausted`` is set while there is nothing to be had."""
+    """Deliveries for whoever asks next; ``exhausted`` is set while there is nothing to be had.
 
-    def __init__(self, store: Store, edition_id: int, lease: int) -> None:
+    ``only``: what is claimed already, and nothing else is to be.
+    """
+
+    def __init__(self, store: Store, edition_id: int, lease: int, only: Sequence[Claim] = ()) -> None:
         self.exhausted = asyncio.Event()
         self._store, self._edition_id, self._lease = store, edition_id, lease
-        self._waiting: deque[Claim] = deque()
+        self._waiting: deque[Claim] = deque(only)
+        self._claims_more = not only
         self._asking = asyncio.Lock()
         self._after = 0  # fresh mail is claimed in the readers' order, so that what is done is not looked at again
         self._has_fresh = True
@@ -46,6 +51,8 @@ class Claims:
         self.exhausted.clear()
 
     def _claim(self) -> list[Claim]:
+        if not self._claims_more:
+            return []
         if self._has_fresh:
             claims = ledger.claim(self._store, self._edition_id, self._lease, self._after, BATCH)
             if claims:

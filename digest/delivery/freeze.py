@@ -2,7 +2,7 @@
 
 import datetime as dt
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from digest.edition.layout import Layout, lay_out
@@ -64,14 +64,27 @@ def draft(
     choice = choose(candidates, date, newsletter.zone, now, newsletter.lookback_days if first else None)
     layout = lay_out(choice.chosen, date, newsletter.zone, newsletter.max_articles)
     languages, letter_of = _variants(newsletter.language, readers)
-    letters: tuple[Letter, ...] = ()
-    if layout.count:
-        frame = _frame(project, newsletter, row, now, test=test)
-        templates = open_templates(project.folder)
-        letters = tuple(_compose(layout, frame, templates, language) for language in languages)
+    bounces = project.environment.bounce_address
+    letters = render(project, newsletter, row, layout, languages, bounces, now, test=test) if layout.count else ()
     return Draft(
         newsletter, row, date, number, now, choice, layout, letters, letter_of, list_ids, sum(readers.values())
     )
+
+
+def render(
+    project: Project,
+    newsletter: NewsletterSettings,
+    row: Newsletter,
+    layout: Layout,
+    languages: Sequence[str],
+    bounce_address: str | None,
+    now: dt.datetime,
+    *,
+    test: bool = False,
+) -> tuple[Letter, ...]:
+    """Return an edition's letters, one for each language, in their order."""
+    frame, templates = _frame(project, newsletter, row, bounce_address, now, test=test), open_templates(project.folder)
+    return tuple(_compose(layout, frame, templates, language) for language in languages)
 
 
 def _list_number(project: Project, name: str, now: dt.datetime) -> int:
@@ -98,14 +111,22 @@ def primary(language: str) -> str:
     return language.replace("_", "-").partition("-")[0].lower()
 
 
-def _frame(project: Project, newsletter: NewsletterSettings, row: Newsletter, now: dt.datetime, *, test: bool) -> Frame:
+def _frame(
+    project: Project,
+    newsletter: NewsletterSettings,
+    row: Newsletter,
+    bounce_address: str | None,
+    now: dt.datetime,
+    *,
+    test: bool,
+) -> Frame:
     lists = project.file.lists
     titles = tuple(lists[name].title or name if name in lists else name for name in newsletter.lists)
     return Frame(
         newsletter=newsletter,
         list_id=row.list_id or newsletter.name,
         base_url=project.base_url,
-        bounce_address=project.environment.bounce_address,
+        bounce_address=bounce_address,
         date=now.astimezone(newsletter.zone),
         list_titles=titles,
         test=test,

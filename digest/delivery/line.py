@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from digest.delivery.outcome import Relay
 from digest.delivery.pace import Pace
-from digest.store.ledger import Ledger
+from digest.store.ledger import Entry, Ledger
 
 PATIENCE = 3  #: refusals in a row, with nothing accepted, until a relay is left alone for a while
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 300.0  #: seconds
@@ -45,3 +45,8 @@ class Line:
         self.pause = min(LONGEST_PAUSE, self.pause * 2 or FIRST_PAUSE)
         self.paused_until = now + self.pause
         return self.pause
+
+    def words(self, entry: Entry) -> str:
+        """Return what this relay said about a mail, as people read it."""
+        said = " ".join(str(part) for part in (entry.code, entry.enhanced, entry.words) if part)
+        return f"relay {self.relay.name} at {entry.phase}: {said}"

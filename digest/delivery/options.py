@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from digest.models import DeliveryState
+from digest.models import DeliveryState, EditionState
 
 Limits = Sequence[tuple[int, int]]
 
@@ -31,6 +31,7 @@ class Now:
     relay_words: str = ""  #: what was last said that was no good news
     refused_login: bool = False
     interrupted: bool = False
+    turned: EditionState | None = None  #: paused or cancelled by an editor while it ran
 
     @property
     def seconds(self) -> float:

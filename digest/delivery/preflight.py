@@ -1,12 +1,13 @@
 """Checks before a send, each with its reason: pass, warn, or hold."""
 
+import datetime as dt
 import enum
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from digest.letter.slots import UNSUBSCRIBE
 from digest.models import Letter
-from digest.settings import NewsletterSettings
+from digest.settings import NewsletterSettings, shown
 
 #: Gmail cuts a letter at about 102 kB of HTML, the unsubscribe link with it.
 HTML_WARN, HTML_HOLD = 90_000, 100_000
@@ -44,7 +45,9 @@ class Subject:
     gone: Sequence[str] = ()  #: newsletters with editions that digest.toml no longer names
     known: bool = True  #: this newsletter has a row already
     rehearsed: Sequence[str] = ()  #: earlier editions that nobody has been mailed
+    late_by: dt.timedelta | None = None  #: begun so long after its time that a person should look first
     exposed: bool = False  #: others on this machine can read .env
+    unreachable: str = ""  #: why base_url does not lead to this installation, and what to do
 
 
 @dataclass(frozen=True)
@@ -113,6 +116,8 @@ def _base_url(subject: Subject) -> Iterator[Finding]:
         # RFC 8058, 3.1: the URI of a one-click unsubscribe is https.
         message = f"{subject.base_url} is not https: readers could not leave with one click; set base_url"
         yield Finding("base_url", Level.HOLD, message, "digest.toml")
+    elif subject.network and subject.unreachable:
+        yield Finding("base_url", Level.HOLD, subject.unreachable, "digest.toml")
 
 
 def _unsubscribe(subject: Subject) -> Iterator[Finding]:
@@ -155,6 +160,14 @@ def _rehearsed(subject: Subject) -> Iterator[Finding]:
         yield Finding("rehearsed", Level.WARN, message)
 
 
+def _late(subject: Subject) -> Iterator[Finding]:
+    if subject.late_by is not None:
+        hours, minutes = divmod(int(subject.late_by.total_seconds()) // 60, 60)
+        allowed = shown(subject.newsletter.send_before)
+        message = f"its time was {hours} h {minutes:02} min ago, and send_before allows {allowed}"
+        yield Finding("late", Level.HOLD, message, f"newsletters.{subject.newsletter.name}.send_before")
+
+
 def _secrets(subject: Subject) -> Iterator[Finding]:
     if subject.exposed:
         yield Finding("secrets", Level.WARN, "other users of this machine can read .env: chmod 600 .env", ".env")
@@ -172,5 +185,6 @@ RULES: dict[str, Rule] = {
     "dkim": _signing,
     "renamed": _renamed,
     "rehearsed": _rehearsed,
+    "late": _late,
     "secrets": _secrets,
 }

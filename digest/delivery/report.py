@@ -11,8 +11,10 @@ from digest.letter.identity import message_id
 from digest.models import DeliveryState, Newsletter
 from digest.project import Project
 from digest.settings import NewsletterSettings
-from digest.store import articles, editions, ledger, names
+from digest.store import articles, editions, ledger, names, steering
+from digest.store.deliveries import doubts as in_doubt
 from digest.store.deliveries import listing as deliveries_of
+from digest.store.deliveries import readers_of_letters
 from digest.store.editions import Listed
 
 
@@ -82,13 +84,14 @@ def edition_report(project: Project, key: str, *, deliveries: bool) -> dict[str,
     listed = find_edition(project, key)
     edition = listed.edition
     assert edition.id is not None
-    letters = editions.letters(project.store, edition.id)
     report = {
         **edition_json(project, listed),
         "frozen_at": edition.frozen_at and edition.frozen_at.isoformat(timespec="seconds"),
         "finished_at": edition.finished_at and edition.finished_at.isoformat(timespec="seconds"),
-        "letters": [
-            {"language": one.language, "subject": one.subject, "html_bytes": len(one.html.encode())} for one in letters
+        "letters": _letters(project, edition.id),
+        "history": [
+            {"at": one.at.isoformat(timespec="seconds"), "did": one.verb, "by": one.by, "detail": one.detail}
+            for one in steering.history(project.store, edition.id)
         ],
         "articles_printed": [
             {"id": article.id, "title": article.title, "role": role.value if role else None}
@@ -98,6 +101,49 @@ def edition_report(project: Project, key: str, *, deliveries: bool) -> dict[str,
     if deliveries:
         report["deliveries"] = _deliveries(project, listed)
     return report
+
+
+def _letters(project: Project, edition_id: int) -> list[dict[str, Any]]:
+    """Return every version of an edition's letters, also those that a revision has replaced for later readers."""
+    readers = readers_of_letters(project.store, edition_id)
+    return [
+        {
+            "version": one.version,
+            "language": one.language,
+            "subject": one.subject,
+            "html_bytes": len(one.html.encode()),
+            "readers": readers.get(one.id or 0, 0),
+            "made_at": one.made_at and one.made_at.isoformat(timespec="seconds"),
+        }
+        for one in editions.letters(project.store, edition_id)
+    ]
+
+
+def doubts(project: Project, key: str | None, *, is_anybody_sending: bool) -> list[dict[str, Any]]:
+    """Return the mail of which nobody knows whether it has arrived; looking settles nothing."""
+    edition_id = find_edition(project, key).edition.id if key is not None else None
+    found = in_doubt(project.store, edition_id, interrupted=not is_anybody_sending)
+    numbers = {one.edition_id for one in found}
+    listed = {one.edition.id: one for one in editions.listing(project.store, numbers=list(numbers))} if found else {}
+    return [
+        {
+            "edition": listed[one.edition_id].key,
+            "address": one.address,
+            "message_id": message_id(project.keys, listed[one.edition_id].edition, one.subscriber_id),
+            "relay": one.relay,
+            "since": one.since.isoformat(timespec="seconds"),
+            "closed": one.closed,
+        }
+        for one in found
+    ]
+
+
+def revisions(project: Project, newsletter: NewsletterSettings) -> dict[str, list[dict[str, Any]]]:
+    """Return the letters of every edition of a newsletter that was revised, by its key."""
+    number = names.find(project.store, Newsletter, newsletter.name) or 0
+    revised = set(editions.revised(project.store, number))
+    listed = editions.listing(project.store, newsletter_id=number)
+    return {one.key: _letters(project, one.edition.id) for one in listed if one.edition.id in revised}
 
 
 def _deliveries(project: Project, listed: Listed) -> list[dict[str, Any]]:

@@ -3,26 +3,29 @@
 import asyncio
 import contextlib
 import datetime as dt
-import enum
 import signal
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
+from digest.delivery import alerts
 from digest.delivery.options import Now, Watch
 from digest.delivery.preflight import Finding, Subject, Verdict, check
 from digest.delivery.report import edition_json
 from digest.delivery.roads import Roads, options
 from digest.delivery.send import Sending
+from digest.delivery.wish import Desk, Ending, Result, Wish
 from digest.environment import is_readable_by_others
 from digest.errors import ConfigError, DigestError
 from digest.models import Edition, EditionState, Newsletter
-from digest.project import Project
+from digest.project import Project, who_does_this
 from digest.settings import NewsletterSettings
-from digest.store import editions, ledger, names
+from digest.store import editions, home, ledger, names, steering
 from digest.store.editions import OPEN, UNBOUND, Listed
-from digest.store.lock import hold
+from digest.store.lock import hold, is_held, send_lock
+from digest.store.steering import Deed
 
 if TYPE_CHECKING:
     from digest.delivery.freeze import Draft
@@ -47,6 +50,13 @@ class OtherRoad(ConfigError):
         )
 
 
+class NoFirstEdition(DigestError):
+    """An extra edition was asked for a date that has not had its own."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"{key} has not been sent, so there can be no extra edition of the date: digest send first")
+
+
 class Unsettled(DigestError):
     """Articles changed between rendering and freezing, time after time."""
 
@@ -61,70 +71,20 @@ class Declined(DigestError):
         super().__init__("nothing was sent")
 
 
+REACH_AGAIN = (2, 5)  #: seconds between the tries to reach base_url
 TRIES = 3  #: drafts, while articles change under them
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What is asked of a send."""
-
-    date: dt.date | None = None  #: today in the newsletter's zone
-    dry_run: bool = False
-    wait: dt.timedelta = dt.timedelta(minutes=30)
-    force: tuple[str, ...] = ()
-    in_doubt: str = "resend"
-
-
-class Ending(enum.Enum):
-    """How it ended for one edition."""
-
-    EMPTY = "empty"
-    HELD = "held"
-    DRY = "dry"
-    ALREADY = "already"  #: nothing was left to do
-    RAN = "ran"
-
-
-@dataclass(frozen=True)
-class Result:
-    """What became of one edition; ``edition`` is the contract's JSON."""
-
-    ending: Ending
-    key: str
-    edition: dict[str, Any]
-    open: int = 0  #: mail to send and doubts to settle: a further send goes on with it
-    now: Now = field(default_factory=Now)
-    findings: tuple[Finding, ...] = ()
-
-    @property
-    def exit_code(self) -> int:
-        """The contract's code for it."""
-        if self.now.interrupted:
-            return 130
-        if self.ending is Ending.HELD:
-            return 6
-        if self.ending is not Ending.RAN or not self.open:
-            return 0
-        if self.now.refused_login:
-            return 4
-        nothing_done = self.open == self.edition["pending"] == self.edition["audience"]
-        return 1 if self.now.relay_words and nothing_done else 3
-
-
-@dataclass(frozen=True)
-class Desk:
-    """The person or program on whose behalf we send."""
-
-    confirm: "Callable[[Draft, Roads], bool]" = lambda _made, _roads: True
-    watch: Callable[[str], Watch] = lambda _key: Watch()
 
 
 @contextmanager
 def alone(project: Project) -> Iterator[None]:
     """Hold the lock that says nobody else is sending from this project; BusyError (exit 5) when somebody is."""
-    # Beside the store rather than in the folder: two projects may have one store, and it is the ledger that counts.
-    with hold(project.store.path.with_name(project.store.path.name + "-send.lock")):
+    with hold(send_lock(project.store.path)):
         yield
+
+
+def is_anybody_sending(project: Project) -> bool:
+    """Return whether a process holds that lock at this moment."""
+    return is_held(send_lock(project.store.path))
 
 
 def send_newsletter(
@@ -134,18 +94,46 @@ def send_newsletter(
     date = wish.date or newsletter.date_at(now)
     if date > newsletter.date_at(now):
         raise FutureDate(date)
-    older = [] if wish.dry_run else _open_editions(project, newsletter, roads)
+    _require_home(project, roads, wish)
+    desk.begin()
+    number = _number(project, newsletter, date, roads, wish)
     results = []
-    for one in older:
-        if one.edition.date != date:
+    for one in [] if wish.dry_run else open_editions(project, newsletter, roads):
+        if (one.edition.date, one.edition.number) != (date, number):
             # One pass: today's readers do not wait for yesterday's deferred mail.
             results.append(_go(project, one.edition, roads, replace(wish, wait=dt.timedelta()), desk))
             if results[-1].now.interrupted:
                 return results
-    return [*results, _send_date(project, newsletter, date, roads, wish, desk)]
+    return [*results, _send_date(project, newsletter, date, number, roads, wish, desk)]
 
 
-def _open_editions(project: Project, newsletter: NewsletterSettings, roads: Roads) -> list[Listed]:
+def send_due(project: Project, newsletter: NewsletterSettings, roads: Roads, wish: Wish, desk: Desk) -> list[Result]:
+    """Go on with a newsletter's open editions that want something now, and decide about the date that is due, if any.
+
+    What has been decided about a date stays so: one that is held, empty or taken back waits for a person.
+    """
+    _require_home(project, roads, wish)
+    results = []
+    for one in open_editions(project, newsletter, roads):
+        wait = wish.wait if one.edition.date == wish.date else dt.timedelta()
+        if ledger.has_work(project.store, one.edition.id or 0, dt.datetime.now(dt.UTC) + wait):
+            desk.begin()
+            results.append(_go(project, one.edition, roads, replace(wish, wait=wait), desk))
+            if results[-1].now.interrupted:
+                return results
+    if wish.date is not None and _standing(project, newsletter, wish.date, 1) is None:
+        desk.begin()
+        results.append(_send_new(project, newsletter, wish.date, 1, roads, wish, desk))
+    return results
+
+
+def _require_home(project: Project, roads: Roads, wish: Wish) -> None:
+    """Refuse to mail anybody from a store that is a copy: its ledger does not know what the other one sends."""
+    if not roads.rehearsal and not wish.dry_run:
+        home.require_home(project.store)
+
+
+def open_editions(project: Project, newsletter: NewsletterSettings, roads: Roads) -> list[Listed]:
     """Return the editions that have mail left, the oldest first; one that was rehearsing is not for a real relay."""
     newsletter_id = names.find(project.store, Newsletter, newsletter.name)
     found = editions.listing(project.store, newsletter_id=newsletter_id or 0, states=OPEN)
@@ -153,16 +141,40 @@ def _open_editions(project: Project, newsletter: NewsletterSettings, roads: Road
     return [one for one in waiting if one.edition.rehearsal == roads.rehearsal or not one.edition.rehearsal]
 
 
+def _number(project: Project, newsletter: NewsletterSettings, date: dt.date, roads: Roads, wish: Wish) -> int:
+    """Return the number of the edition that is meant: the date's own, or the next extra one."""
+    if not wish.extra:
+        return 1
+    newsletter_id = names.find(project.store, Newsletter, newsletter.name) or 0
+    last = editions.last_of(project.store, newsletter_id, date)
+    if last is None:
+        raise NoFirstEdition(f"{newsletter.name}/{date.isoformat()}")
+    # Of one that was rehearsed only nobody has had anything: through a relay it is made anew, not another one.
+    was_rehearsed = last.rehearsal and not roads.rehearsal and last.state is not EditionState.CANCELLED
+    is_still_to_come = was_rehearsed or last.state in UNBOUND
+    if is_still_to_come and last.number == 1:
+        raise NoFirstEdition(f"{newsletter.name}/{date.isoformat()}")
+    return last.number if is_still_to_come else last.number + 1
+
+
 def _send_date(
-    project: Project, newsletter: NewsletterSettings, date: dt.date, roads: Roads, wish: Wish, desk: Desk
+    project: Project,
+    newsletter: NewsletterSettings,
+    date: dt.date,
+    number: int,
+    roads: Roads,
+    wish: Wish,
+    desk: Desk,
 ) -> Result:
-    edition = _standing(project, newsletter, date)
+    edition = _standing(project, newsletter, date, number)
     if edition is not None and edition.state not in UNBOUND:
-        if edition.rehearsal and not roads.rehearsal:
+        stopped = edition.state in (EditionState.PAUSED, EditionState.CANCELLED)
+        if edition.rehearsal and not roads.rehearsal and not stopped:
             if wish.dry_run:
                 return _result(project, edition, Ending.DRY)
             # Nobody was mailed by it: the first send through a relay is made anew and mails everybody.
-            editions.take_back(project.store, edition.id or 0, dt.datetime.now(dt.UTC))
+            deed = Deed("made anew", who_does_this(), dt.datetime.now(dt.UTC), "it had been rehearsed only")
+            steering.take_back(project.store, edition.id or 0, deed)
         elif edition.state is EditionState.PAUSED:
             return _result(project, edition, Ending.HELD)
         elif edition.state in OPEN:
@@ -170,29 +182,35 @@ def _send_date(
             return _result(project, edition, ending) if ending else _go(project, edition, roads, wish, desk)
         else:
             return _result(project, edition, Ending.ALREADY)
-    return _send_new(project, newsletter, date, roads, wish, desk)
+    return _send_new(project, newsletter, date, number, roads, wish, desk)
 
 
-def _standing(project: Project, newsletter: NewsletterSettings, date: dt.date) -> Edition | None:
+def _standing(project: Project, newsletter: NewsletterSettings, date: dt.date, number: int) -> Edition | None:
     newsletter_id = names.find(project.store, Newsletter, newsletter.name)
-    return editions.find(project.store, newsletter_id, date) if newsletter_id is not None else None
+    return editions.find(project.store, newsletter_id, date, number) if newsletter_id is not None else None
 
 
 def _send_new(
-    project: Project, newsletter: NewsletterSettings, date: dt.date, roads: Roads, wish: Wish, desk: Desk
+    project: Project,
+    newsletter: NewsletterSettings,
+    date: dt.date,
+    number: int,
+    roads: Roads,
+    wish: Wish,
+    desk: Desk,
 ) -> Result:
     from digest.delivery.freeze import draft, freeze  # going on with a frozen edition needs no templates
 
     for _ in range(TRIES):
-        made = draft(project, newsletter, date, dt.datetime.now(dt.UTC))
-        verdict = examine(project, made, roads, wish.force)
-        if wish.dry_run:
+        made = draft(project, newsletter, date, dt.datetime.now(dt.UTC), number=number)
+        verdict = examine(project, made, roads, wish)
+        if wish.dry_run or (number > 1 and not made.layout.count):  # no trace of an extra edition without news
             return _would_be(made, verdict)
         if not made.layout.count:
-            return _decide(project, made, EditionState.EMPTY, "nothing new", Ending.EMPTY, verdict)
+            return _decide(project, made, EditionState.EMPTY, ["nothing new"], verdict, desk)
         if verdict.holds:
-            reason = "; ".join(f"{finding.rule}: {finding.message}" for finding in verdict.holds)
-            return _decide(project, made, EditionState.HELD, reason, Ending.HELD, verdict)
+            reasons = [f"{finding.rule}: {finding.message}" for finding in verdict.holds]
+            return _decide(project, made, EditionState.HELD, reasons, verdict, desk)
         if not desk.confirm(made, roads):
             raise Declined
         edition = freeze(project, made, rehearsal=roads.rehearsal)
@@ -207,14 +225,14 @@ def _end_older(project: Project, edition: Edition) -> None:
     now = dt.datetime.now(dt.UTC)
     for older in editions.listing(project.store, newsletter_id=edition.newsletter_id, states=OPEN):
         number = older.edition.id
-        if number is None or number == edition.id or older.edition.rehearsal != edition.rehearsal:
+        # An extra edition is no newer digest of the same date.
+        if number is None or older.edition.date >= edition.date or older.edition.rehearsal != edition.rehearsal:
             continue
         ledger.expire(project.store, number, now)
-        if not ledger.open_count(project.store, number):
-            editions.set_state(project.store, number, EditionState.SENT, now, finished=True)
+        steering.finish(project.store, older.edition, now)
 
 
-def examine(project: Project, made: "Draft", roads: Roads, forced: tuple[str, ...]) -> Verdict:
+def examine(project: Project, made: "Draft", roads: Roads, wish: Wish) -> Verdict:
     """Return what preflight says of a draft that would go by these roads."""
     store, newsletter = project.store, made.newsletter
     known = names.names(store, Newsletter).values()
@@ -231,16 +249,37 @@ def examine(project: Project, made: "Draft", roads: Roads, forced: tuple[str, ..
         known=editions.has_frozen(store, made.row.id or 0),
         rehearsed=[one.key for one in earlier if one.edition.rehearsal and one.edition.date != made.date],
         exposed=is_readable_by_others(project.folder / ".env"),
+        late_by=wish.late_by,
+        unreachable=_unreachable(project, roads),
     )
-    return check(subject, forced)
+    return check(subject, wish.force)
+
+
+def _unreachable(project: Project, roads: Roads) -> str:
+    """Return why base_url does not lead to us, empty when it does, or where nobody could tell."""
+    if not roads.network or not project.base_url.startswith("https://"):
+        return ""
+    from digest.delivery.reach import reach  # only what goes over the network needs its client
+
+    words = reach(project.base_url, project.store.installation.uid)
+    for pause in REACH_AGAIN:  # a hiccup of the network must not hold a morning's letter
+        if words is None:
+            break
+        time.sleep(pause)
+        words = reach(project.base_url, project.store.installation.uid)
+    return words or ""
 
 
 def _decide(
-    project: Project, made: "Draft", state: EditionState, reason: str, ending: Ending, verdict: Verdict
+    project: Project, made: "Draft", state: EditionState, reasons: Sequence[str], verdict: Verdict, desk: Desk
 ) -> Result:
     now = dt.datetime.now(dt.UTC)
-    edition = editions.decide(project.store, made.row.id or 0, made.date, made.number, state, reason, now)
-    return _result(project, edition, ending, findings=verdict.findings)
+    is_held = state is EditionState.HELD
+    told = alerts.held(project, made.newsletter, made.key, reasons, now) if is_held and not desk.is_attended else []
+    edition = editions.decide(
+        project.store, made.row.id or 0, made.date, made.number, state, "; ".join(reasons), now, told
+    )
+    return _result(project, edition, Ending.HELD if is_held else Ending.EMPTY, findings=verdict.findings)
 
 
 def _would_be(made: "Draft", verdict: Verdict) -> Result:
@@ -249,7 +288,8 @@ def _would_be(made: "Draft", verdict: Verdict) -> Result:
         ("sent", "deferred", "failed", "in_doubt", "withdrawn", "skipped", "cancelled", "expired", "sending"), 0
     )
     edition = {
-        "newsletter": made.newsletter.name, "edition": made.key, "state": EditionState.DRAFT.value,
+        "newsletter": made.newsletter.name, "edition": made.key,
+        "state": (EditionState.DRAFT if made.layout.count else EditionState.EMPTY).value,
         "articles": made.layout.count, "audience": made.readers, **counts, "pending": made.readers,
         "now": {"sent": 0, "seconds": 0.0, "per_second": 0.0},
     }  # fmt: skip
@@ -277,20 +317,29 @@ def _go(
     listed = editions.listing(project.store, numbers=[edition.id or 0])[0]
     if roads.rehearsal and not edition.rehearsal:
         raise OtherRoad(listed.key)
+    if not roads.rehearsal:
+        home.begin_generation(project.store)
     how = options(project, roads, wish.wait, wish.in_doubt)
     watch = desk.watch(listed.key)
-    now = asyncio.run(_run(Sending(project.store, project.keys, edition, roads.relays, how, watch), watch))
-    return _result(project, edition, Ending.RAN, now, findings)
+    now = run(Sending(project.store, project.keys, edition, roads.relays, how, watch), watch)
+    result = _result(project, edition, Ending.RAN, now, findings)
+    if not desk.is_attended:
+        alerts.after(project, edition, result)
+    return result
 
 
-async def _run(sending: Sending, watch: Watch) -> Now:
-    with _stopped_by_signals(sending, watch):
-        return await sending.run()
+def run(sending: Sending, watch: Watch) -> Now:
+    """Send until nothing is left to do, or SIGTERM or Ctrl-C ends it with its open conversations finished."""
+
+    async def whole() -> Now:
+        with _stopped_by_signals(sending, watch):
+            return await sending.run()
+
+    return asyncio.run(whole())
 
 
 @contextmanager
 def _stopped_by_signals(sending: Sending, watch: Watch) -> Iterator[None]:
-    """Let SIGTERM and Ctrl-C end a send with its open conversations finished."""
     loop = asyncio.get_running_loop()
 
     def stop() -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import datetime as dt
 import random
 import time
 from collections.abc import Sequence
@@ -28,16 +27,18 @@ from digest.delivery.outcome import (
 )
 from digest.delivery.pace import Pace
 from digest.delivery.retry import Trial, next_entry
+from digest.delivery.waiting import sleep, until, utc
 from digest.letter.identity import key_of, reader_of, return_path
 from digest.letter.stamp import Stamp, open_letter
 from digest.letter.values import BadAddress
 from digest.models import DeliveryState, Edition, EditionState
-from digest.store import Store, editions, ledger, names
+from digest.store import Store, editions, ledger, names, steering
 from digest.store.ledger import Claim, Entry, Ledger, Mark
 from digest.tokens import Keyring
 
 GATHER = 2.0  #: seconds: deferred mail that falls due together is tried together
 ASIDE = 30.0  #: seconds until a connection that was one too many is tried again
+LOOK = 0.5  #: seconds between two looks at whether an editor has stopped the edition
 LONG_WAIT = 60.0  #: seconds: a rate that makes us wait longer, past our time, ends the run
 
 
@@ -77,7 +78,7 @@ class Sending:
 
     async def run(self) -> Now:
         """Send until nothing is left, the time to wait is over, or we are told to stop."""
-        now = _utc()
+        now = utc()
         ledger.take_over(self._store, self._edition, now)
         ledger.settle_doubts(
             self._store, self._edition_id,
@@ -87,17 +88,44 @@ class Sending:
         self._claims = Claims(self._store, self._edition_id, lease)
         left = ledger.open_count(self._store, self._edition_id)
         self._watch.begin(left)
+        following = asyncio.create_task(self._follow())
         try:
-            if left:
-                editions.set_state(self._store, self._edition_id, EditionState.SENDING, now)
+            if left and steering.begin_sending(self._store, self._edition_id, now):
                 await self._rounds()
+            self._is_turned()  # it may be so since the last look
+        finally:
+            following.cancel()
+            self._finish(lease)
+        return self.now
+
+    async def run_one(self, claim: Claim, lease: int) -> Now:
+        """Send one delivery that is claimed already, also of an edition that is paused, and nothing else."""
+        self._claims = Claims(self._store, self._edition_id, lease, [claim])
+        self._watch.begin(1)
+        try:
+            await self._round(1)
         finally:
             self._finish(lease)
         return self.now
 
+    async def _follow(self) -> None:
+        """Begin nothing more once an editor has paused or cancelled the edition, from whatever process."""
+        while True:
+            await sleep(LOOK, self._stopping)
+            if await asyncio.to_thread(self._is_turned):
+                self._watch.say(f"{self.now.turned}: open conversations are being finished")
+                self._stopping.set()
+                return
+
+    def _is_turned(self) -> bool:
+        """Look whether an editor has paused or cancelled the edition, and take note of it."""
+        state = steering.state_of(self._store, self._edition_id)
+        self.now.turned = state if state in (EditionState.PAUSED, EditionState.CANCELLED) else None
+        return self.now.turned is not None
+
     async def _rounds(self) -> None:
         while not self._stopping.is_set():
-            due = ledger.due_count(self._store, self._edition_id, _utc())
+            due = ledger.due_count(self._store, self._edition_id, utc())
             if due:
                 await self._round(due)
             elif not await self._more_to_come():
@@ -108,10 +136,10 @@ class Sending:
         due = ledger.next_due(self._store, self._edition_id)
         if due is None:
             return False
-        seconds = max(GATHER, (due - _utc()).total_seconds())
+        seconds = max(GATHER, (due - utc()).total_seconds())
         if time.monotonic() + seconds > self._deadline:
             return False
-        await _sleep(seconds, self._stopping)
+        await sleep(seconds, self._stopping)
         return True
 
     async def _round(self, due: int) -> None:
@@ -133,7 +161,7 @@ class Sending:
     async def _drained(self, workers: "list[asyncio.Task[None]]") -> None:
         """Wait for the workers; once we are told to stop, no longer than the drain. Raises what one of them raised."""
         drain = self._options.drain.total_seconds()
-        stopped: asyncio.Future[None] = asyncio.ensure_future(_until(self._stopping, self._ending, drain))
+        stopped: asyncio.Future[None] = asyncio.ensure_future(until(self._stopping, self._ending, drain))
         working: asyncio.Future[list[None]] = asyncio.gather(*workers)
         both: list[asyncio.Future[Any]] = [working, stopped]
         try:
@@ -173,14 +201,14 @@ class Sending:
         while (left := line.paused_until - time.monotonic()) > 0 and not line.is_given_up:
             if time.monotonic() + left > self._deadline:
                 self._give_up(line, self.now.relay_words)
-            elif await _sleep(left, self._stopping, self._claims.exhausted):
+            elif await sleep(left, self._stopping, self._claims.exhausted):
                 return False
         for pace in (line.pace, self._pace):
             while (wait := pace.take(time.monotonic())) > 0 and not self._stopping.is_set():
                 if wait > LONG_WAIT and time.monotonic() + wait > self._deadline:
                     self._give_up(line, f"the rate set for {line.relay.name} is used up for another {wait:.0f} s")
                     return False
-                await _sleep(wait, self._stopping)
+                await sleep(wait, self._stopping)
         return not self._stopping.is_set() and not line.is_given_up
 
     async def _converse(self, line: Line, old: Conversation | None) -> Conversation | None:
@@ -219,7 +247,7 @@ class Sending:
     async def _stand_aside(self, line: Line) -> None:
         """Wait with a connection that the relay did not take while others work."""
         if line.open and line.has_accepted:
-            await _sleep(ASIDE, self._stopping, self._claims.exhausted)
+            await sleep(ASIDE, self._stopping, self._claims.exhausted)
 
     async def _hang_up(self, line: Line, conversation: Conversation) -> None:
         line.open -= 1
@@ -242,7 +270,7 @@ class Sending:
         who = reader_of(self._ring, self._key, self._edition, claim.subscriber_id, claim.address, claim.name)
 
         async def may_go() -> bool:
-            mark = await asyncio.wrap_future(line.ledger.mark_sending(claim, _utc()))
+            mark = await asyncio.wrap_future(line.ledger.mark_sending(claim, utc()))
             crash.reached("marked")
             return mark is Mark.GO
 
@@ -277,17 +305,17 @@ class Sending:
             self._claims.again(claim)
         match entry.state:
             case DeliveryState.DEFERRED if line.defer():
-                self._give_up(line, f"nothing but refusals: {_words(line, entry)}")
+                self._give_up(line, f"nothing but refusals: {line.words(entry)}")
             case DeliveryState.SENT | DeliveryState.FAILED:
                 line.accept()
         if entry.words is not None:
-            self.now.relay_words = _words(line, entry)
+            self.now.relay_words = line.words(entry)
         self.now.sent += entry.state is DeliveryState.SENT
         return entry
 
     def _entry(self, line: Line, claim: Claim, outcome: Outcome) -> Entry:
         luck = random.random()  # noqa: S311  spreads retries, guards nothing
-        trial = Trial(claim.tries + 1, claim.doubts, _utc(), self._give_up_at, line.relay_id, luck)
+        trial = Trial(claim.tries + 1, claim.doubts, utc(), self._give_up_at, line.relay_id, luck)
         return next_entry(
             outcome, trial, resend_doubts=self._options.resend_doubts, close_doubts=self._options.close_doubts
         )
@@ -302,39 +330,11 @@ class Sending:
 
     def _finish(self, lease: int) -> None:
         """Wait for the last record, give back what was not tried, and say how the edition stands."""
-        now = _utc()
+        now = utc()
         ledger.end_lease(self._store, self._edition_id, lease, now)  # queued behind every record of ours
         if self._unrecorded is not None:
             raise self._unrecorded
         if self.now.began is not None:
             self.now.ended = time.monotonic()
         ledger.take_over(self._store, self._edition, now)
-        if not ledger.open_count(self._store, self._edition_id):
-            done = EditionState.REHEARSED if self._edition.rehearsal else EditionState.SENT
-            editions.set_state(self._store, self._edition_id, done, now, finished=True)
-
-
-def _words(line: Line, entry: Entry) -> str:
-    said = " ".join(str(part) for part in (entry.code, entry.enhanced, entry.words) if part)
-    return f"relay {line.relay.name} at {entry.phase}: {said}"
-
-
-async def _until(stopping: asyncio.Event, ending: asyncio.Event, drain: float) -> None:
-    """Return when what is under way has had its time: the drain after the first word, at once after the second."""
-    await stopping.wait()
-    await _sleep(drain, ending)
-
-
-async def _sleep(seconds: float, *unless: asyncio.Event) -> bool:
-    """Sleep, but wake when one of the events comes; return whether one has."""
-    waits = [asyncio.create_task(event.wait()) for event in unless]
-    try:
-        await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        return any(event.is_set() for event in unless)
-    finally:
-        for wait in waits:
-            wait.cancel()
-
-
-def _utc() -> dt.datetime:
-    return dt.datetime.now(dt.UTC)
+        steering.finish(self._store, self._edition, now)

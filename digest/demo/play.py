@@ -15,7 +15,8 @@ from typing import Any
 from digest.collect.take import collect_sources
 from digest.delivery.preview import preview
 from digest.delivery.roads import roads
-from digest.delivery.run import Desk, Ending, Result, Wish, alone, send_newsletter
+from digest.delivery.run import alone, send_newsletter
+from digest.delivery.wish import Desk, Ending, Result, Wish
 from digest.demo.received import read_received
 from digest.errors import DigestError
 from digest.operation.setup import set_up

@@ -4,6 +4,7 @@ The standard library's policies write a long List-Unsubscribe as encoded-words, 
 decode a title that is an encoded-word with a line break in it into real lines (RELIABILITY.md, 0: 1, 2 and 3).
 """
 
+import datetime as dt
 import re
 from email.utils import format_datetime, parseaddr
 from urllib.parse import quote
@@ -12,6 +13,7 @@ from digest.errors import ConfigError
 from digest.letter.frame import UNSUBSCRIBE_PATH, Frame
 from digest.letter.slots import MESSAGE_ID, RETURN_PATH, TO, UNSUBSCRIBE
 from digest.letter.values import LINE, BadAddress, address_header, ascii_domain, phrase_header, text_header
+from digest.settings import NewsletterSettings
 
 Field = tuple[str, bytes]
 
@@ -50,6 +52,24 @@ def letter_headers(frame: Frame, subject: str, boundary: str) -> tuple[Field, ..
         ("Content-Type", f'multipart/alternative;\r\n boundary="{boundary}"'.encode()),
     ]
     return tuple(fields)
+
+
+def notice_headers(
+    newsletter: NewsletterSettings, to: str, subject: str, date: dt.datetime, message_id: str
+) -> tuple[Field, ...]:
+    """Return the fields of a notice: made by a program for one person, so nobody need answer it or leave it."""
+    domain = ascii_domain(newsletter.sender[1].rpartition("@")[2])
+    return (
+        ("From", _own_address("from", newsletter.from_)),
+        ("To", address_header("", to)),
+        ("Subject", text_header(subject)),
+        ("Date", format_datetime(date).encode()),
+        ("Message-ID", f"<{message_id}@{domain}>".encode()),
+        ("Auto-Submitted", b"auto-generated"),  # RFC 3834, 5: keeps holiday replies away
+        ("MIME-Version", b"1.0"),
+        ("Content-Type", b"text/plain; charset=utf-8"),
+        ("Content-Transfer-Encoding", b"quoted-printable"),
+    )
 
 
 def header_block(fields: tuple[Field, ...]) -> bytes:

@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 from digest.cli.app import run
+from digest.demo.smtpd import RecordingServer
+from tests.serving import serving
 
 TOML = """\
 editors = ["red@example.com"]
@@ -96,6 +98,20 @@ def ready(project: Path, digest: Run) -> Path:
     assert digest("articles", "import", "articles.json").code == 0
     assert digest("subscribers", "import", "readers.csv", "--list", "industri", "--confirmed").code == 0
     return project
+
+
+@pytest.fixture
+def one_connection(ready: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A ready project that uses one connection, so that readers come in their order; the test says to which relay."""
+    monkeypatch.setenv("DIGEST_RELAY_CONNECTIONS", "1")
+
+
+@pytest.fixture
+def relay(monkeypatch: pytest.MonkeyPatch) -> Iterator[RecordingServer]:
+    """A relay that takes everything, and that is used."""
+    with serving() as server:
+        monkeypatch.setenv("DIGEST_RELAY_URL", server.url)
+        yield server
 
 
 def in_process_of_its_own(project: Path, *arguments: str, **environment: str) -> Ended:

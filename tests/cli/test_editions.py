@@ -13,10 +13,11 @@ KEYS = [
     "newsletter", "edition", "state", "articles", "audience", "sent", "deferred", "failed", "in_doubt",
     "withdrawn", "skipped", "cancelled", "expired", "pending", "sending", "now",
 ]  # fmt: skip
+LETTER = ["version", "language", "subject", "html_bytes", "readers", "made_at"]
 DELIVERY = ["address", "state", "attempts", "code", "enhanced", "text", "message_id", "at"]
 ACCOUNT = [
     "schema", "newsletter", "articles", "editions", "waiting", "pinned", "embargoed", "expired", "shelved", "dropped",
-    "passed", "unexplained",
+    "passed", "unexplained", "revised",
 ]  # fmt: skip
 
 
@@ -51,11 +52,13 @@ def test_one_edition_is_shown_with_its_letters_articles_and_readers(ready: Path,
     by_date = digest("editions", "show", "2025-11-30", "--json").json
 
     assert list(shown) == [
-        "schema", *KEYS, "frozen_at", "finished_at", "letters", "articles_printed", "deliveries",
+        "schema", *KEYS, "frozen_at", "finished_at", "letters", "history", "articles_printed", "deliveries",
     ]  # fmt: skip
-    assert [(letter["language"], letter["subject"]) for letter in shown["letters"]] == [
-        ("sv", "Nyheter: Luftrenare"), ("en", "Nyheter: Luftrenare"),
-    ]  # fmt: skip
+    assert [list(letter) for letter in shown["letters"]] == [LETTER] * 2
+    letters = [(one["version"], one["language"], one["subject"], one["readers"]) for one in shown["letters"]]
+    assert letters == [(1, "sv", "Nyheter: Luftrenare", 2), (1, "en", "Nyheter: Luftrenare", 1)]
+    assert all(one["html_bytes"] > 1000 and one["made_at"] == shown["frozen_at"] for one in shown["letters"])
+    assert shown["history"] == []
     assert shown["articles_printed"] == [
         {"id": 1, "title": "Backkameror", "role": "headline"}, {"id": 2, "title": "Luftrenare", "role": "lead"},
     ]  # fmt: skip
@@ -106,6 +109,7 @@ def test_every_article_is_accounted_for(ready: Path, digest: Run) -> None:
     assert (account["passed"], account["embargoed"], account["expired"]) == ([3], [6], [7])
     assert (account["waiting"], account["pinned"]) == ([5, 8], [9])
     assert (account["shelved"], account["dropped"]) == ([{"id": 4, "by": who}], [{"id": 10, "by": who}])
+    assert account["revised"] == {}
     counted = sum(len(account[key]) for key in ACCOUNT[4:]) + len(account["editions"]["nyheter/2025-11-30"])
     assert counted == account["articles"] == len(digest("articles", "list", "--json").json["articles"])
 

@@ -61,6 +61,15 @@ def test_links_that_are_not_https_hold_a_send_to_the_network(letter: Letter) -> 
     assert found(a_subject(letter, base_url="http://127.0.0.1:8000", network=False), "base_url") is Level.FINE
 
 
+def test_links_that_lead_elsewhere_hold_a_send_to_the_network_and_say_why(letter: Letter) -> None:
+    elsewhere = a_subject(letter, unreachable="https://nytt.tidningen.se/healthz answers 404: correct base_url")
+
+    (finding,) = [one for one in check(elsewhere).holds if one.rule == "base_url"]
+    assert finding.message == elsewhere.unreachable
+    assert check(elsewhere, ["base_url"]).level is Level.FINE
+    assert found(a_subject(letter, unreachable="x", network=False), "base_url") is Level.FINE
+
+
 @pytest.mark.parametrize("part", [b"text/plain", b"text/html"])
 def test_a_part_without_an_unsubscribe_link_holds(letter: Letter, part: bytes) -> None:
     head, kind, rest = letter.mail.partition(b"Content-Type: " + part)
