@@ -14,7 +14,7 @@ PACKAGE = Path(digest.__file__).parent
 #: From top to bottom; what shares a line stands side by side and does not know each other.
 ROOMS = [
     ["models", "errors"],
-    ["locale", "tables", "packaged"],
+    ["locale", "tables", "packaged", "notation"],
     ["tokens"],
     ["settings"],
     ["environment"],
@@ -28,15 +28,18 @@ ROOMS = [
     ["returns"],
     ["operation"],
     ["demo"],
-    ["web", "cli"],
+    ["web"],
+    ["cli"],
     ["__main__"],
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(ROOMS) for room in rooms}
 
 #: Modules that decide: whatever is so now, by chance or on disk comes in as an argument.
 DECIDING = [
-    *("edition/select", "edition/layout", "edition/audit", "letter/headers", "letter/stamp", "people/consent"),
-    *("delivery/preflight", "delivery/pace", "delivery/retry", "delivery/classify"),
+    *("edition/select", "edition/layout", "edition/audit", "letter/headers", "letter/stamp"),
+    *("people/consent", "people/difference"),
+    *("delivery/preflight", "delivery/pace", "delivery/retry", "delivery/classify", "delivery/verbs"),
+    "operation/schedule",
 ]
 TOUCHES_THE_WORLD = {
     *("asyncio", "glob", "http", "io", "logging", "multiprocessing", "os", "pathlib", "random", "secrets", "selectors"),

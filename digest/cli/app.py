@@ -9,7 +9,7 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from digest import __version__
-from digest.cli import articles, editions, project, send, show, subscribers
+from digest.cli import articles, db, editions, project, schedule, send, serve, show, status, steering, subscribers
 from digest.errors import DigestError
 
 app = typer.Typer(
@@ -88,5 +88,5 @@ def _command(error: TyperException) -> str:
     return str(context.command_path) if context is not None else "digest"
 
 
-for part in (project, articles, subscribers, editions, send):
+for part in (project, articles, subscribers, editions, steering, send, schedule, serve, status, db):
     part.register(app)

@@ -78,10 +78,9 @@ def show_taken(taken: "list[Taken]", *, json: bool, verbose: bool) -> None:
         if not taken:
             show.say("there is no source and no file to collect from; add [sources.NAME] to digest.toml")
         for one in taken:
-            show.say(
-                f"{one.file or one.source}: {one.new} new, {one.changed} changed, {one.unchanged} unchanged, "
-                f"{one.skipped} skipped"
-            )
+            what = one.file or one.source or "articles"
+            counts = f"{one.new} new, {one.changed} changed, {one.unchanged} unchanged, {one.skipped} skipped"
+            show.say(f"{what}: {counts}")
     if troubled:
         raise typer.Exit(1 if all(one.has_failed for one in taken) else 3)
 

@@ -1,7 +1,7 @@
 """``digest send``: build, preflight, freeze, send; again: only what is missing."""
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import contextmanager, nullcontext
 from email.utils import parseaddr
 from typing import TYPE_CHECKING, Annotated
@@ -11,18 +11,21 @@ import typer
 from digest.cli import show
 from digest.cli.options import DateOption, ForceOption, JsonOption, ProjectOption, VerboseOption, YesOption
 from digest.cli.show import several
+from digest.errors import BusyError, ConfigError, DigestError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from digest.cli.monitor import Monitor
     from digest.delivery.freeze import Draft
     from digest.delivery.roads import Roads
-    from digest.delivery.run import Desk, Result
+    from digest.delivery.wish import Desk, Result, Wish
     from digest.project import Project
     from digest.settings import NewsletterSettings
 
 DOUBTS = ("resend", "keep", "skip")
-COLUMNS = ("edition", "state", "readers", "sent", "open", "failed", "in doubt")
 #: Exit codes from what is best to what outweighs everything else.
-WEIGHT = (0, 3, 6, 1, 4, 130)
+WEIGHT = (0, 3, 6, 1, 2, 4, 130)
 
 
 def register(root: typer.Typer) -> None:
@@ -64,7 +67,12 @@ def send(
         list[str] | None,
         typer.Option("--test", metavar="[ADDRESS]", help="Only a marked copy to the editors, or to ADDRESS."),
     ] = None,
+    due: Annotated[
+        bool,
+        typer.Option("--due", help="Only what the schedule says is due, and what is open; for cron, every minute."),
+    ] = False,
     collect: Annotated[bool, typer.Option("--collect", help="Collect from the sources first.")] = False,
+    extra: Annotated[bool, typer.Option("--extra", help="One more edition of a date that has had its own.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="All of it but network and ledger.")] = False,
     yes: YesOption = False,
     wait: Annotated[
@@ -83,27 +91,133 @@ def send(
 
     Goes on with older open editions first. Without a relay set, letters are written to outbox/ and nobody is mailed.
     """
+    from digest.cli.monitor import monitor
+    from digest.cli.results import show_results, words_of
     from digest.delivery.roads import roads
-    from digest.delivery.run import Wish, alone, send_newsletter
+    from digest.delivery.wish import Wish
     from digest.project import open_project
 
-    wish = Wish(date, dry_run, wait, tuple(force or ()), in_doubt)
+    if due and (date or test or extra or dry_run):
+        raise typer.BadParameter("--due goes by the schedule alone; leave out --date, --test, --extra and --dry-run")
+    wish = Wish(date, dry_run, wait, tuple(force or ()), in_doubt, extra)
+    results: list[Result] = []
     with open_project(project) as opened:
-        wanted = [opened.newsletter(name) for name in newsletters or (None,)]
+        wanted = (
+            _scheduled(opened, newsletters) if due else [opened.newsletter(name) for name in newsletters or (None,)]
+        )
         ways = roads(opened)
-        code = _collect(opened) if collect else 0
         if test:
+            code = _collect(opened) if collect else 0
             raise typer.Exit(max(code, *(_send_test(opened, one, date, test, ways) for one in wanted)))
-        results: list[Result] = []
+        watched = monitor(opened, is_trial=dry_run)
+        code = 1
         try:
-            with nullcontext() if dry_run else alone(opened), _desk(yes, quiet=json) as desk:
-                for settings in wanted:
-                    results += send_newsletter(opened, settings, ways, wish, desk, dt.datetime.now(dt.UTC))
-                    if results[-1].now.interrupted:
-                        break
+            with _desk(yes, watched, quiet=json or due) as desk:
+                if due:
+                    code = _send_due(opened, wanted, ways, wish, desk, results, collect=collect)
+                else:
+                    code = _send_now(opened, wanted, ways, wish, desk, results, collect=collect)
+        except DigestError as error:
+            code = error.exit_code
+            _alarm(opened, wanted, error)
+            raise
         finally:  # what one newsletter's trouble does not undo is told all the same
-            _show(results, ways, json=json and len(results) > 0, single=len(wanted) == 1, verbose=verbose, quiet=json)
-    raise typer.Exit(max([code, *(result.exit_code for result in results)], key=WEIGHT.index))
+            show_results(
+                results, ways, json=json and (due or bool(results)), single=len(wanted) == 1 and not due,
+                verbose=verbose, quiet=json, unattended=due,
+            )  # fmt: skip
+            watched.end(code, words_of(results, ways))
+        if not dry_run:
+            _tell_editors(opened)
+    raise typer.Exit(code)
+
+
+def _send_now(
+    project: "Project",
+    wanted: "list[NewsletterSettings]",
+    ways: "Roads",
+    wish: "Wish",
+    desk: "Desk",
+    results: "list[Result]",
+    *,
+    collect: bool,
+) -> int:
+    """Send what a person asks for; return the exit code of it all."""
+    from digest.delivery.run import alone, send_newsletter
+
+    code = _collect(project) if collect else 0
+    with nullcontext() if wish.dry_run else alone(project):
+        for settings in wanted:
+            results += send_newsletter(project, settings, ways, wish, desk, dt.datetime.now(dt.UTC))
+            if results[-1].now.interrupted:
+                break
+    return max([code, *(result.exit_code for result in results)], key=WEIGHT.index)
+
+
+def _scheduled(project: "Project", named: list[str] | None) -> "list[NewsletterSettings]":
+    """Return the newsletters that have a schedule; ConfigError when there is none, or one was named that has none."""
+    wanted = [project.newsletter(name) for name in named or project.file.newsletters]
+    without = [one.name for one in wanted if one.schedule is None]
+    if without and (named or len(without) == len(wanted)):
+        names = ", ".join(without)
+        raise ConfigError(f'no schedule for {names} in digest.toml: nothing is ever due; write schedule = "30 6 * * *"')
+    return [one for one in wanted if one.schedule is not None]
+
+
+def _send_due(
+    project: "Project",
+    wanted: "list[NewsletterSettings]",
+    ways: "Roads",
+    wish: "Wish",
+    desk: "Desk",
+    results: "list[Result]",
+    *,
+    collect: bool,
+) -> int:
+    """Send what is due; return the exit code of it all. One newsletter's trouble stops no other one."""
+    from digest.delivery import alerts
+    from digest.delivery.run import alone
+    from digest.operation.due import is_new, send_due
+
+    code = 0
+    try:
+        with alone(project):
+            now = dt.datetime.now(dt.UTC)
+            if collect and any(is_new(project, one, now) for one in wanted):
+                code = _collect(project)
+            for settings in wanted:
+                try:
+                    results += send_due(project, settings, ways, wish, desk)
+                except DigestError as error:
+                    show.error(f"{settings.name}: {error}")
+                    alerts.failed(project, settings.name, settings.name, str(error), dt.datetime.now(dt.UTC))
+                    code = max(code, error.exit_code, key=WEIGHT.index)
+                if results and results[-1].now.interrupted:
+                    break
+    except BusyError:
+        return 0  # another run is at it, and does what we would
+    return max([code, *(result.exit_code for result in results)], key=WEIGHT.index)
+
+
+def _alarm(project: "Project", wanted: "list[NewsletterSettings]", error: DigestError) -> None:
+    """Tell the editors of an error that nobody at a terminal has read."""
+    from digest.delivery import alerts
+
+    if error.exit_code in (1, 4) and not show.is_terminal():
+        names = ", ".join(settings.name for settings in wanted)
+        alerts.failed(project, wanted[0].name, names, str(error), dt.datetime.now(dt.UTC))
+        _tell_editors(project)
+
+
+def _tell_editors(project: "Project") -> None:
+    """Send the notices that wait, and find out first whether an edition is missing."""
+    from digest.delivery.notices import send_notices
+    from digest.operation.expect import note_missing
+
+    now = dt.datetime.now(dt.UTC)
+    note_missing(project, now)
+    for warning in send_notices(project, now):
+        show.say(f"warning: {warning}")
 
 
 def _collect(project: "Project") -> int:
@@ -119,7 +233,6 @@ def _send_test(
 ) -> int:
     from digest.delivery.freeze import draft
     from digest.delivery.trial import send_test
-    from digest.errors import ConfigError
 
     now = dt.datetime.now(dt.UTC)
     editors = [parseaddr(editor)[1] for editor in project.file.editors]
@@ -138,25 +251,26 @@ def _send_test(
 
 
 @contextmanager
-def _desk(yes: bool, *, quiet: bool) -> "Iterator[Desk]":
+def _desk(yes: bool, watched: "Monitor", *, quiet: bool) -> "Iterator[Desk]":
     """The person at the terminal, who is asked and sees a bar; off one, a send goes ahead and is silent."""
     from digest.delivery.options import Watch
-    from digest.delivery.run import Desk
+    from digest.delivery.wish import Desk
 
     if not show.is_terminal():
-        yield Desk(watch=lambda _key: Watch(say=show.say))
+        say: Callable[[str], None] = show.say
+        yield Desk(watch=lambda _key: Watch(say=say), begin=watched.begin)
         return
 
     def confirm(made: "Draft", ways: "Roads") -> bool:
         return yes or ways.rehearsal or _ask(made, ways)
 
     if quiet:
-        yield Desk(confirm, watch=lambda _key: Watch(say=show.say))
+        yield Desk(confirm, lambda _key: Watch(say=show.say), watched.begin, is_attended=True)
         return
     from digest.cli.progress import bar
 
     with bar() as watch:
-        yield Desk(confirm, watch)
+        yield Desk(confirm, watch, watched.begin, is_attended=True)
 
 
 def _ask(made: "Draft", ways: "Roads") -> bool:
@@ -164,61 +278,3 @@ def _ask(made: "Draft", ways: "Roads") -> bool:
     counts = f"{several(made.layout.count, 'article')} to {several(made.readers, 'reader')}"
     show.say(f"{counts} through {ways.names}")
     return typer.confirm("Send it?", err=True)
-
-
-def _show(results: "list[Result]", ways: "Roads", *, json: bool, single: bool, verbose: bool, quiet: bool) -> None:
-    from digest.delivery.run import Ending
-
-    talks = verbose or show.is_terminal()
-    for result in results:
-        for finding in result.findings:
-            # Off a terminal only what has stopped a send is worth a mail from cron.
-            if finding.message and (talks or (result.ending is Ending.HELD and finding.level.value == "hold")):
-                show.say(f"{result.key}: {finding.level.value}: {finding.message}")
-        if result.now.relay_words and result.open:
-            show.say(f"{result.key}: {result.now.relay_words}")
-    if json:
-        last = results[-1].edition
-        older = [result.edition for result in results[:-1]]
-        show.as_json({**last, **({"older": older} if older else {})} if single else {"editions": [*older, last]})
-    if quiet:
-        return
-    for result in results:
-        if talks or (result.open and result.ending is Ending.RAN):
-            show.say(_sentence(result, ways))
-    ran = [result for result in results if result.ending is Ending.RAN]
-    if ran and show.is_terminal():
-        show.table(COLUMNS, [_row(result) for result in ran], right=COLUMNS[2:])
-
-
-def _row(result: "Result") -> tuple[object, ...]:
-    edition = result.edition
-    counts = (edition["audience"], edition["sent"], result.open, edition["failed"], edition["in_doubt"])
-    return (result.key, edition["state"], *(show.number(count) for count in counts))
-
-
-def _sentence(result: "Result", ways: "Roads") -> str:
-    from digest.delivery.run import Ending
-
-    edition = result.edition
-    match result.ending:
-        case Ending.EMPTY:
-            return f"{result.key}: nothing new, nothing sent"
-        case Ending.HELD:
-            return f"{result.key}: held, nothing sent; mend it, or --force the rule"
-        case Ending.DRY:
-            counts = f"{several(edition['articles'], 'article')} to {several(edition['audience'], 'reader')}"
-            return f"{result.key}: would send {counts} through {ways.names}; nothing was frozen or sent"
-        case Ending.ALREADY:
-            return f"{result.key}: already {edition['state']}, nothing left to send"
-    rest = ", ".join(
-        f"{show.number(edition[state])} {state.replace('_', ' ')}"
-        for state in ("deferred", "pending", "failed", "in_doubt", "withdrawn", "skipped", "expired", "cancelled")
-        if edition[state]
-    )
-    if edition["state"] == "rehearsed":
-        done = f"{several(result.now.sent, 'letter')} written to {ways.names}/. Nobody was mailed"
-    else:
-        speed = f"{result.now.seconds:.1f} s ({result.now.per_second:,.0f} a second)"
-        done = f"{show.number(result.now.sent)} sent in {speed}"
-    return f"{result.key}: {done}{'; ' + rest if rest else ''}" + ("; run again to go on" if result.open else "")

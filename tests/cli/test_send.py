@@ -123,7 +123,8 @@ def test_an_edition_begun_over_a_relay_never_goes_on_into_the_outbox(
 
     assert refused.code == 4
     assert "DIGEST_RELAY_URL is the outbox now" in refused.err
-    assert not (over_smtp / "outbox").exists()
+    (alert,) = (over_smtp / "outbox" / "new").iterdir()  # for the editors; no reader's letter
+    assert b"\r\nTo: red@example.com\r\n" in alert.read_bytes()
 
 
 def test_nothing_new_is_recorded_as_an_empty_edition(project: Path, digest: Run) -> None:

@@ -10,7 +10,8 @@ from digest.delivery import outbox
 from digest.delivery.freeze import Draft
 from digest.delivery.outbox import OutboxUnwritable
 from digest.delivery.roads import Roads, roads
-from digest.delivery.run import Desk, Ending, Wish, send_newsletter
+from digest.delivery.run import send_newsletter
+from digest.delivery.wish import Desk, Ending, Wish
 from digest.demo.smtpd import Action, Answer, Step
 from digest.models import PlacementState
 from digest.project import open_project
