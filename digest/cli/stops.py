@@ -62,7 +62,10 @@ def erase(
                     raise typer.Exit(1)
         done = forget(opened, address, dt.datetime.now(dt.UTC))
     for place in done.files:
-        show.say(f"{place.file}, line {place.line} still names them: delete that line")
+        if place.line is None:
+            show.say(f"{place.file} cannot be looked through: see whether it names them, and delete that")
+        else:
+            show.say(f"{place.file}, line {place.line} still names them: delete that line")
     for name in done.copies:
         show.say(f"{name}, the store as it was before an upgrade, still holds them: delete that file")
     if done.left_behind:

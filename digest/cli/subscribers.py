@@ -180,7 +180,7 @@ def show_(address: AddressArgument, project: ProjectOption = None, json: JsonOpt
             show.printable(f"  suppressed ({stop['reason']}) {_when(stop['at'])}{by}: {stop['detail']}").rstrip(": ")
         )
     for newsletter in one.stops:
-        show.line(f"  left the newsletter {newsletter}; the list goes to another one too")
+        show.line(f"  left the newsletter {newsletter}")
     if one.history:
         show.line("")
         show.table(

@@ -64,7 +64,7 @@ def sync(
         wish = Wish(dry_run, bool(force), agreed=_asked(yes=yes), tell=_row_teller(dry_run and not json))
         for difference in bring(opened, wanted, wish, dt.datetime.now(dt.UTC)):
             done.append(difference)
-            _warn(difference)
+            _warn(difference, most=None if dry_run else MOST)
             if dry_run and not json:
                 _tell(difference, show.line, most=None, done=False)
             elif telling and not json and difference.held is None:
@@ -99,15 +99,17 @@ def _row_teller(telling: bool) -> "Callable[[str, Row], None]":
     return tell if telling else lambda _word, _row: None
 
 
-def _warn(difference: "Difference") -> None:
+def _warn(difference: "Difference", most: int | None) -> None:
     """Say what is not done as the file has it, whoever listens."""
     from digest.people.difference import unread
 
     name, file = difference.list_name, difference.file
     if difference.open_by:
         show.say(f"warning: {file} is open at {show.printable(difference.open_by)}'s; what is not saved is not in it")
-    for problem in difference.problems:
+    for problem in difference.problems[:most]:
         show.say(f"{file}, {problem.where}: {problem.reason}")
+    if most is not None and len(difference.problems) > most:
+        show.say(f"{file}: {len(difference.problems) - most:,} more rows cannot be read; --dry-run names them all")
     if difference.held is not None:
         show.say(f"{name}: {difference.held}")
     if difference.waiting:
@@ -125,10 +127,12 @@ def _tell(difference: "Difference", say: "Callable[[str], None]", *, most: int |
     from digest.people.difference import words
 
     back = BACK.format(difference.list_name)
-    say(words(difference, done=done))
+    if difference.held is None or difference.found or difference.vanished:
+        say(words(difference, done=done))
     if not done:
+        goes = "goes: their row is" if difference.removed else "stays for now, though their row is"
         for address in difference.vanished:
-            say(f"  {show.printable(address)} goes: their row is not there any more")
+            say(f"  {show.printable(address)} {goes} not there any more")
     named = [(one, "had left and stays so") for one in difference.left]
     named += [(one, "is suppressed: no letter goes there") for one in difference.suppressed]
     by_hand = f"was removed by hand and stays so; delete the line, or: {back}"
@@ -147,7 +151,7 @@ def _as_json(one: "Difference") -> dict[str, Any]:
     return {
         "list": one.list_name, "file": one.file, "found": one.found, "joined": one.joined, "returned": one.returned,
         "confirmed": one.confirmed, "updated": one.updated, "unchanged": one.unchanged, "removed": one.removed,
-        "removed_addresses": one.vanished, "waiting": one.waiting, "left": named(one.left),
+        "vanished": one.vanished, "waiting": one.waiting, "left": named(one.left),
         "suppressed": named(one.suppressed), "removed_by_hand": named(one.removed_by_hand),
         "problems": [{"where": problem.where, "reason": problem.reason} for problem in one.problems],
         "held": one.held,

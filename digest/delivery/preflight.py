@@ -91,9 +91,8 @@ def _readers(subject: Subject) -> Iterator[Finding]:
     if not subject.readers:
         lists = ", ".join(subject.newsletter.lists)
         # An edition for nobody would use its articles up.
-        yield Finding(
-            "readers", Level.HOLD, f"nobody is confirmed on {lists}; look with: digest subscribers list", lists
-        )
+        message = f"nobody is confirmed on {lists}, or all have left; look with: digest subscribers list"
+        yield Finding("readers", Level.HOLD, message, lists)
 
 
 def _postal_address(subject: Subject) -> Iterator[Finding]:

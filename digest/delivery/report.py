@@ -94,8 +94,8 @@ def edition_report(project: Project, key: str, *, deliveries: bool) -> dict[str,
             for one in steering.history(project.store, edition.id)
         ],
         "articles_printed": [
-            {"id": article.id, "title": article.title, "role": role.value if role else None}
-            for article, role in articles.bound_to(project.store, edition.id)
+            {"id": article.id, "title": article.title, "role": place.role and place.role.value}
+            for article, place in articles.printed_in(project.store, edition.id)
         ],
     }
     if deliveries:

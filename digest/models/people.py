@@ -82,7 +82,7 @@ class ConsentChange(SQLModel, table=True):
 
 
 class Stop(SQLModel, table=True):
-    """A reader who left a newsletter while a list of theirs also feeds another."""
+    """A reader who left a newsletter: they get it on no list, until they ask for it again."""
 
     newsletter_id: int = Field(foreign_key="newsletter.id", primary_key=True)
     subscriber_id: int = Field(foreign_key="subscriber.id", primary_key=True)

@@ -20,7 +20,7 @@ class Card:
 
     known: Known
     suppression: dict[str, Any] | None
-    stops: list[str]  #: newsletters left, while a list of theirs was kept
+    stops: list[str]  #: newsletters left
     history: list[dict[str, Any]]
     deliveries: list[dict[str, Any]]
 

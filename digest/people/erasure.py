@@ -13,7 +13,7 @@ from digest.people.imports import EmptyFile, NoAddressColumn, NotText, Row, read
 from digest.people.lists import person
 from digest.people.sheet import FOLDER
 from digest.project import Project, who_does_this
-from digest.store import erasure
+from digest.store import erasure, suppression
 from digest.tables import encoding_of
 
 _CHUNK = 1 << 20
@@ -24,16 +24,16 @@ class Place:
     """A line of a file that still names somebody."""
 
     file: str
-    line: int
+    line: int | None  #: None: the file cannot be looked through, since it is a workbook, or not ours to read
 
 
 @dataclass(frozen=True)
 class Forgotten:
     """What was done about a person, and what is left to do by hand."""
 
-    was_known: bool
+    was_known: bool  #: also if nothing was left of them but the stop on their address
     withdrawn: int  #: letters that had not gone out
-    files: list[Place]  #: lines to delete
+    files: list[Place]  #: lines to delete, and files to look through
     copies: list[str]  #: older copies of the store that hold them, made before it was upgraded
     left_behind: str | None  #: why the store's own file may still hold them
 
@@ -49,14 +49,15 @@ def erase(project: Project, address: str, now: dt.datetime) -> Forgotten:
     hash_ = person(project, read).hash
     editors = [parseaddr(editor)[1] for editor in project.file.editors]
     erased = erasure.erase(project.store, hash_, editors, who_does_this(), now)
+    again = erased is None and suppression.find(project.store, hash_) is not None
     words = {read.given, read.key, *(erased.addresses | erased.names if erased else ())}
     store = project.store.path
     return Forgotten(
-        was_known=erased is not None,
+        was_known=erased is not None or again,
         withdrawn=erased.withdrawn if erased else 0,
         files=list(places(project.folder / FOLDER, read)),
         copies=sorted(path.name for path in store.parent.glob(f"{store.name}.before-*") if erasure.holds(path, words)),
-        left_behind=erasure.scrub(store, words),
+        left_behind=erasure.scrub(store, words, thoroughly=again),  # nobody knows their name any more
     )
 
 
@@ -65,17 +66,17 @@ def places(folder: Path, address: Address) -> Iterator[Place]:
     for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
         if path.is_file():
             name = str(path.relative_to(folder.parent))
-            yield from (Place(name, line) for line in sorted(_lines(path, address)))
+            try:
+                yield from [Place(name, line) for line in sorted(_lines(path, address))]
+            except (NotText, OSError):
+                yield Place(name, None)
 
 
 def _lines(path: Path, address: Address) -> set[int]:
     spellings = "|".join(re.escape(spelling) for spelling in {address.given.casefold(), address.key})
     naming = re.compile(rf"(?<![\w.+-])(?:{spellings})(?![\w-]|\.\w)")
     with path.open("rb") as file:
-        try:
-            encoding = encoding_of(iter(lambda: file.read(_CHUNK), b""), path.name)
-        except NotText:
-            return set()  # a workbook is compressed; its people are not read from there either
+        encoding = encoding_of(iter(lambda: file.read(_CHUNK), b""), path.name)
     with path.open(encoding=encoding, errors="replace", newline="") as text:
         named = {n for n, line in enumerate(text, 1) if naming.search(unicodedata.normalize("NFC", line).casefold())}
     # A domain may be spelled in two ways; looking for that costs ten times as much.

@@ -19,7 +19,18 @@ LONGEST_NAME = 500  #: characters; what is longer is cut
 
 #: What columns may be called; case, accents, blanks and signs do not matter. An earlier name wins over a later one:
 #: "address" may be where somebody lives.
-ADDRESS = ("e-post", "email", "e-postadress", "email address", "mejl", "mejladress", "mail", "mailadress", "address")
+ADDRESS = (
+    "e-post",
+    "email",
+    "e-postadress",
+    "e-mailadress",
+    "email address",
+    "mejl",
+    "mejladress",
+    "mail",
+    "mailadress",
+    "address",
+)
 NAME = ("name", "namn", "full name", "fullständigt namn")
 FIRST_NAME = ("first name", "förnamn", "given name")
 LAST_NAME = ("last name", "efternamn", "surname", "family name")
@@ -115,9 +126,10 @@ def read_subscribers(file: BinaryIO, name: str, list_name: str = "") -> Iterator
                 continue
             columns = _columns_of(first[1], name)
             return _read(text, chain(before, [] if columns.has_header else [first], table), columns, list_name)
-        if before:
-            return iter(before)
-        raise EmptyFile(name)
+        if not before:
+            raise EmptyFile(name)
+        text.detach()
+        return iter(before)
     except DigestError:
         text.detach()
         raise

@@ -10,6 +10,7 @@ from digest.project import Project
 from digest.settings import ListSettings, NewsletterSettings, ProjectFile
 from digest.store import leaving as ways
 from digest.store import names
+from digest.store.audience import would_receive
 from digest.store.leaving import Served
 from digest.store.subscriptions import Vouching
 
@@ -38,7 +39,9 @@ def leave(
         ways.leave_everything(project.store, subscriber_id, vouching)
         return
     newsletter = _today(file.newsletters, served.newsletter)
-    others = {name for other, one in file.newsletters.items() if other != newsletter for name in one.lists}
+    # Where they have left the others as well, nothing keeps them on a list.
+    left = {newsletter, *(_today(file.newsletters, name) for name in ways.stops(project.store, subscriber_id))}
+    others = {name for other, one in file.newsletters.items() if other not in left for name in one.lists}
     ends, stays = leaving(_lists(project, file, served), others)
     ways.leave_newsletter(
         project.store,
@@ -57,7 +60,7 @@ def standing(project: Project, edition_id: int, subscriber_id: int) -> Standing:
     if served is None:
         return Standing(None, ways.is_on_a_list(project.store, subscriber_id))
     lists = _lists(project, project.file, served)
-    receives = ways.is_reader(project.store, subscriber_id, served.newsletter_id, list(lists))
+    receives = would_receive(project.store, served.newsletter_id, list(lists), subscriber_id)
     return Standing(_today(project.file.newsletters, served.newsletter), receives)
 
 

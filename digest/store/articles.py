@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, or_, select, update
 from sqlalchemy.dialects.sqlite import insert
 
-from digest.models import Article, Placement, PlacementRole, PlacementState
+from digest.models import Article, Placement, PlacementState
 from digest.store.store import Store, session_on
 from digest.store.tables import ARTICLE, EDITION, NEWSLETTER, PLACEMENT, SOURCE
 
@@ -198,22 +198,6 @@ def _placements(connection: Connection, articles: Sequence[Article] | None) -> d
         edition = edition_key(row.name, row.date, row.number) if row.date else None
         placed.setdefault(row.article_id, []).append(Placed(row.name, row.state.value, edition, row.by, row.at))
     return placed
-
-
-def bound_to(store: Store, edition_id: int) -> list[tuple[Article, PlacementRole | None]]:
-    """Return the articles of an edition and how each was printed."""
-    wanted = (
-        select(Article, PLACEMENT.c.role)
-        .join(PLACEMENT, PLACEMENT.c.article_id == ARTICLE.c.id)
-        .where(PLACEMENT.c.edition_id == edition_id)
-        .order_by(ARTICLE.c.id)
-    )
-
-    def read(connection: Connection) -> list[tuple[Article, PlacementRole | None]]:
-        with session_on(connection) as session:
-            return [(article, role) for article, role in session.execute(wanted)]
-
-    return store.read(read)
 
 
 def printed_in(store: Store, edition_id: int) -> list[tuple[Article, Placement]]:

@@ -26,7 +26,10 @@ def receives(newsletter_id: int, list_ids: Sequence[int]) -> ColumnElement[bool]
 
 def is_reader(store: Store, edition: Edition, subscriber_id: int) -> bool:
     """Return whether a subscriber is one of those that an edition is for, as things stand now."""
-    reader = select(SUBSCRIBER.c.id).where(
-        SUBSCRIBER.c.id == subscriber_id, receives(edition.newsletter_id, edition.list_ids)
-    )
+    return would_receive(store, edition.newsletter_id, edition.list_ids, subscriber_id)
+
+
+def would_receive(store: Store, newsletter_id: int, list_ids: Sequence[int], subscriber_id: int) -> bool:
+    """Return whether a subscriber is a reader of a newsletter with these lists."""
+    reader = select(SUBSCRIBER.c.id).where(SUBSCRIBER.c.id == subscriber_id, receives(newsletter_id, list_ids))
     return store.read(lambda c: c.execute(reader).first() is not None)

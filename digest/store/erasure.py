@@ -34,7 +34,13 @@ ERASED = "(erased)"  #: stands where a text held the address
 PATIENCE = 5.0  #: seconds for others to end what they read
 _CHUNK = 1 << 22
 #: Texts that may hold an address of somebody: words of editors and of relays.
-_TEXTS: tuple[Column[Any], ...] = (EDITION.c.reason, EDITION_CHANGE.c.detail, CONSENT_CHANGE.c.reason, NOTICE.c.text)
+_TEXTS: tuple[Column[Any], ...] = (
+    EDITION.c.reason,
+    EDITION_CHANGE.c.detail,
+    CONSENT_CHANGE.c.reason,
+    SUPPRESSION.c.detail,
+    NOTICE.c.text,
+)
 
 
 @dataclass(frozen=True)
@@ -112,7 +118,7 @@ def _clean_notices(connection: Connection, address: str, editors: Collection[str
 
 def _clean_texts(connection: Connection, address: str) -> None:
     for column in _TEXTS:
-        key = column.table.c.id
+        (key,) = column.table.primary_key
         holding = select(key, column).where(column.icontains(address, autoescape=True))
         for number, text in connection.execute(holding).all():
             row = update(column.table).where(key == number)
@@ -131,18 +137,18 @@ def without(value: Any, address: str) -> Any:
     return value
 
 
-def scrub(path: Path, words: Collection[str]) -> str | None:
+def scrub(path: Path, words: Collection[str], *, thoroughly: bool = False) -> str | None:
     """Let no byte of these words stay behind in a store's file; return why some may, in words, or None.
 
     SQLite overwrites a row that is erased (secure_delete), but not the copies that pages keep of it when rows are moved
-    between them. So the file is looked through, and written anew where it holds one.
+    between them. So the file is looked through, and written anew where it holds one; ``thoroughly``: in any case.
     """
     try:
         with closing(sqlite3.connect(path, isolation_level=None, timeout=PATIENCE)) as store:
             store.execute("PRAGMA secure_delete=ON")
             if not _empty_log(store):
                 return f"{path.name}-wal may still hold them: another program is reading the store; run this once more"
-            if holds(path, words):
+            if thoroughly or holds(path, words):
                 if is_held(send_lock(path)):  # whose marks would wait too long behind it
                     return f"{path.name} may still hold them: a send is running; run this once more when it has ended"
                 store.execute("VACUUM")

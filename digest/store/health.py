@@ -157,9 +157,8 @@ def _editions(connection: Connection) -> list[Trouble]:
             EDITION.c.state == EditionState.CANCELLED,
             _deliveries(is_open(), DELIVERY.c.state != DeliveryState.SENDING) > 0,
         ),
-        "sending": _select_editions(_deliveries(DELIVERY.c.state == DeliveryState.SENDING)).where(
-            _deliveries(DELIVERY.c.state == DeliveryState.SENDING) > 0
-        ),
+        "sending": _select_editions(_going()).where(EDITION.c.state != EditionState.CANCELLED, _going() > 0),
+        "cut_off": _select_editions(_going()).where(EDITION.c.state == EditionState.CANCELLED, _going() > 0),
     }
     return [
         Trouble(rule, edition_key(name, date, number), int(count))
@@ -177,6 +176,10 @@ def _select_editions(count: Any) -> Select[Any]:
 def _deliveries(*which: Any) -> Any:
     here = select(func.count()).where(DELIVERY.c.edition_id == EDITION.c.id, *which)
     return here.correlate(EDITION).scalar_subquery()
+
+
+def _going() -> Any:
+    return _deliveries(DELIVERY.c.state == DeliveryState.SENDING)
 
 
 def _letters() -> Any:

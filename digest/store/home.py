@@ -115,10 +115,15 @@ def adopt(store: Store, now: dt.datetime) -> None:
 
 
 def mark_restored(path: Path, words: str) -> None:
-    """Note in a store of the newest version, which nobody has open, that it came out of a backup."""
+    """Note in a store of the newest version, which nobody has open, that it came out of a backup.
+
+    Numbers are passed over at once: a list that is brought in before the adoption gives some to its people.
+    """
     engine = make_engine(path, WRITE)
     try:
         with engine.begin() as connection:
+            for numbered in NUMBERED:
+                _pass_over(connection, numbered)
             _note(connection, {"restored": words})
     except DBAPIError as error:
         raise as_store_error(error, path) from error

@@ -9,7 +9,6 @@ from sqlalchemy import Connection, and_, delete, select, update
 from sqlalchemy.dialects.sqlite import insert as insert_or
 
 from digest.models import DeliveryState, SubscriptionState, SuppressionReason
-from digest.store.audience import receives
 from digest.store.store import Store
 from digest.store.subscriptions import Decide, Enrolled, Person, Vouching, enrol_some, note, record
 from digest.store.tables import DELIVERY, EDITION, NEWSLETTER, STOP, SUBSCRIBER, SUBSCRIPTION, SUPPRESSION
@@ -45,15 +44,15 @@ def leave_newsletter(
     vouching: Vouching,
     staying: str,
 ) -> None:
-    """End a reader's subscriptions to some lists, and stop one newsletter where they stay on others that it takes.
+    """End a reader's subscriptions to some lists, and stop one newsletter: also where another list of its names them.
 
     A line of history says of each list what happened; ``staying`` is its reason where the subscription goes on.
     """
 
     def change(connection: Connection) -> None:
-        _end(connection, subscriber_id, SUBSCRIPTION.c.list_id.in_(ends), vouching)
+        ended = _end(connection, subscriber_id, SUBSCRIPTION.c.list_id.in_(ends), vouching)
         kept = _subscriptions(connection, subscriber_id, SUBSCRIPTION.c.list_id.in_(stays))
-        if kept and _stop(connection, newsletter_id, subscriber_id, vouching.at):
+        if (ended or kept) and _stop(connection, newsletter_id, subscriber_id, vouching.at):
             said = Vouching(vouching.origin, vouching.by, staying, vouching.at)
             note(connection, kept, said)
         theirs = EDITION.c.newsletter_id == newsletter_id
@@ -93,7 +92,7 @@ def bring_back(
 
 
 def stops(store: Store, subscriber_id: int) -> list[str]:
-    """Return the names of the newsletters that a reader has left while they stay on a list of theirs."""
+    """Return the names of the newsletters that a reader has left."""
     wanted = (
         select(NEWSLETTER.c.name)
         .join(STOP, STOP.c.newsletter_id == NEWSLETTER.c.id)
@@ -103,22 +102,18 @@ def stops(store: Store, subscriber_id: int) -> list[str]:
     return store.read(lambda c: list(c.execute(wanted).scalars()))
 
 
-def is_reader(store: Store, subscriber_id: int, newsletter_id: int, list_ids: Collection[int]) -> bool:
-    """Return whether somebody would be in the audience of a newsletter with these lists."""
-    wanted = select(SUBSCRIBER.c.id).where(SUBSCRIBER.c.id == subscriber_id, receives(newsletter_id, list(list_ids)))
-    return store.read(lambda c: c.execute(wanted).first() is not None)
-
-
 def is_on_a_list(store: Store, subscriber_id: int) -> bool:
     """Return whether somebody is confirmed on any list."""
     on = (SUBSCRIPTION.c.subscriber_id == subscriber_id, SUBSCRIPTION.c.state == SubscriptionState.CONFIRMED)
     return store.read(lambda c: c.execute(select(SUBSCRIPTION.c.list_id).where(*on)).first() is not None)
 
 
-def _end(connection: Connection, subscriber_id: int, which: Any, vouching: Vouching) -> None:
+def _end(connection: Connection, subscriber_id: int, which: Any, vouching: Vouching) -> bool:
+    """End those of a reader's subscriptions; return whether there were any."""
     # Also where an editor or a file had taken them off: the row may come back, and they have said no.
     rows = _subscriptions(connection, subscriber_id, which)
     record(connection, [{**row, "state": SubscriptionState.UNSUBSCRIBED} for row in rows], vouching)
+    return bool(rows)
 
 
 def _subscriptions(connection: Connection, subscriber_id: int, which: Any) -> list[dict[str, Any]]:

@@ -19,7 +19,7 @@ from tests.people.sheets import HEADER, many, rows, save
 
 ANNA, BO = "anna@example.com", "bo@example.com"
 KEYS = [
-    "list", "file", "found", "joined", "returned", "confirmed", "updated", "unchanged", "removed", "removed_addresses",
+    "list", "file", "found", "joined", "returned", "confirmed", "updated", "unchanged", "removed", "vanished",
     "waiting", "left", "suppressed", "removed_by_hand", "problems", "held",
 ]  # fmt: skip
 PROVEN = TOML.replace('title = "Industri"', 'title = "Industri"\nconsent = "Form, 2019"')
@@ -97,7 +97,7 @@ def test_held_list_exits_with_6_in_one_line(proven: Path, digest: Run) -> None:
         assert (held.code, len(held.err.splitlines())) == (6, 1)
         assert held.err.startswith("industri: 10 of the 20 people whom subscribers/industri.csv keeps on the list")
     assert held.json["lists"][0]["held"].startswith("10 of the 20")
-    assert len(held.json["lists"][0]["removed_addresses"]) == 10
+    assert len(held.json["lists"][0]["vanished"]) == 10
     assert digest("subscribers", "sync", "--force", "removals").code == 0
     assert list(states(digest).values()).count("removed") == 10
 
@@ -113,6 +113,38 @@ def test_removals_that_wait_are_told_with_the_lines(proven: Path, digest: Run) -
     assert waits.err.splitlines()[1] == (
         "industri: 1 would be removed once these lines of subscribers/industri.csv can be read: 2"
     )
+
+
+def test_dry_run_says_of_nobody_that_they_go_when_nobody_would(proven: Path, digest: Run) -> None:
+    save(proven, rows(*many(20)))
+    digest("subscribers", "sync")
+    for content in (rows("r0", *many(19, start=1)), rows(*many(10))):
+        save(proven, content)
+        dry = digest("subscribers", "sync", "--dry-run")
+        assert "goes" not in dry.out
+        assert "  r0@example.com stays for now" in dry.out or "  r19@example.com stays for now" in dry.out
+
+    save(proven, "kund\nanna@example.com\n")
+    assert digest("subscribers", "sync", "--dry-run").out == ""
+
+
+def test_many_unreadable_rows_are_counted_and_a_dry_run_names_them_all(proven: Path, digest: Run) -> None:
+    save(proven, rows(ANNA, *(f"r{n}" for n in range(30))))
+
+    done = digest("subscribers", "sync")
+
+    assert (done.code, len(done.err.splitlines())) == (3, 11)
+    assert done.err.splitlines()[-1].startswith("subscribers/industri.csv: 20 more rows cannot be read")
+    assert len(digest("subscribers", "sync", "--dry-run").err.splitlines()) == 30
+
+
+def test_file_of_which_not_even_the_header_can_be_read_is_held(proven: Path, digest: Run) -> None:
+    save(proven, '"e-post"|"namn"\n"anna@example.com"|"Anna"\n')
+
+    held = digest("subscribers", "sync")
+
+    assert held.code == 6
+    assert held.err.splitlines()[-1].startswith("industri: no row of subscribers/industri.csv can be read")
 
 
 def test_dry_run_shows_the_whole_difference_on_stdout(proven: Path, digest: Run) -> None:

@@ -163,6 +163,7 @@ def test_notices_and_what_editors_did_name_them_no_more(project: Project) -> Non
     a_frozen_edition(project.store)
     change = {"edition_id": 1, "verb": "resent", "at": NOON, "by": "red", "detail": f"to {ANNA}"}
     do(project.store, lambda c: c.execute(insert(EDITION_CHANGE).values(change)))
+    suppress(project, "another@example.com", f"the same person as {ANNA}", NOON)
     do(
         project.store,
         lambda c: c.execute(insert(Notice), [notice(1, ANNA, ""), notice(2, "red@example.com", mentioned)]),
@@ -174,6 +175,8 @@ def test_notices_and_what_editors_did_name_them_no_more(project: Project) -> Non
     (row,) = query(project.store.path, "SELECT address, text, json_extract(facts, '$.words[0]') FROM notice")
     assert row == ("red@example.com", cleaned, cleaned)
     assert query(project.store.path, "SELECT detail FROM edition_change WHERE verb = 'resent'") == [("to (erased)",)]
+    told = "SELECT detail FROM suppression WHERE reason = 'editor'"
+    assert query(project.store.path, told) == [("the same person as (erased)",)]
 
 
 def test_notice_to_an_editor_stays_whoever_they_are(project: Project) -> None:
@@ -228,14 +231,32 @@ def test_reader_of_the_store_is_told_of_when_it_keeps_the_log_from_being_emptied
     assert "digest.db-wal may still hold them: another program is reading the store" in done.left_behind
     assert not done.is_all
     again = forget(project)
-    assert (again.was_known, again.left_behind) == (False, None)
+    assert (again.was_known, again.is_all) == (True, True)
     assert ANNA.encode() not in bytes_of(project)
 
 
-def test_nobody_is_forgotten_twice(project: Project) -> None:
+def test_second_time_looks_for_the_rest_and_changes_nothing(project: Project) -> None:
     forget(project)
 
-    assert forget(project) == Forgotten(was_known=False, withdrawn=0, files=[], copies=[], left_behind=None)
+    assert forget(project) == Forgotten(was_known=True, withdrawn=0, files=[], copies=[], left_behind=None)
+
+
+def test_second_time_writes_the_store_anew_since_nobody_knows_the_name_any_more(project: Project) -> None:
+    forget(project)
+    with closing(sqlite3.connect(project.store.path, isolation_level=None)) as store:
+        for statement in ("secure_delete=OFF", "wal_checkpoint(TRUNCATE)"):
+            store.execute(f"PRAGMA {statement}")
+        store.execute("CREATE TABLE rest AS SELECT ? AS name", (NAME,))  # what a page keeps of a row that was moved
+        store.execute("DROP TABLE rest")
+    assert NAME.encode() in bytes_of(project)
+
+    assert forget(project).is_all
+
+    assert NAME.encode() not in bytes_of(project)
+
+
+def test_nobody_whom_the_store_never_knew_is_said_to_be_unknown(project: Project) -> None:
+    assert not forget(project, "eva@example.com").was_known
 
 
 def test_no_file_brings_them_back_and_they_themselves_come_as_somebody_new(project: Project) -> None:
@@ -274,8 +295,8 @@ def test_files_that_still_name_them_are_told_by_line(project: Project) -> None:
     done = forget(project)
 
     assert done.files == [
-        Place("subscribers/anteckning.txt", 1), Place("subscribers/industri.csv", 3),
-        Place("subscribers/industri.csv", 4), Place("subscribers/kopia.csv", 2),
+        Place("subscribers/anteckning.txt", 1), Place("subscribers/bok.xlsx", None),
+        Place("subscribers/industri.csv", 3), Place("subscribers/industri.csv", 4), Place("subscribers/kopia.csv", 2),
     ]  # fmt: skip
     assert not done.is_all
 

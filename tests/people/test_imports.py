@@ -76,6 +76,7 @@ def test_table_is_read_as_excel_and_libreoffice_write_it(data: bytes) -> None:
         "E-postadress",
         "Mejl",
         "mejladress",
+        "E-mailadress",
         "e.mail",
     ],
 )

@@ -77,7 +77,7 @@ def test_reader_leaves_the_lists_of_the_newsletter_and_it_is_written_down_how(pr
         {"industri": "unsubscribed"}, {"industri": "confirmed"},
     )  # fmt: skip
     assert history(project)[-1] == ("industri", "unsubscribed", "link", "the reader", "one-click, Mailbox/1")
-    assert stops(project) == []
+    assert stops(project) == [(1, 1)]
 
 
 def test_leaving_twice_changes_nothing_more(project: Project) -> None:
@@ -110,12 +110,27 @@ def test_list_that_feeds_another_newsletter_is_kept_and_this_newsletter_stopped(
     assert people.languages(sharing.store, a_newsletter_number(sharing.store, "manad"), industri) == {None: 1}
 
 
-def test_who_is_on_no_shared_list_needs_no_stop(sharing: Project) -> None:
+def test_no_other_list_of_the_newsletter_brings_it_back_to_who_left_it(sharing: Project) -> None:
     a_frozen_edition(sharing.store, list_ids=[a_list_number(sharing.store, "handel")])
-
     go(sharing)
 
-    assert (lists(sharing), stops(sharing)) == ({"handel": "unsubscribed"}, [])
+    enrol(sharing.store, ANNA)  # as a sync or an import of the list that both newsletters take
+
+    industri = [a_list_number(sharing.store)]
+    assert lists(sharing) == {"handel": "unsubscribed", "industri": "confirmed"}
+    assert people.languages(sharing.store, a_newsletter_number(sharing.store), industri) == {}
+    assert people.languages(sharing.store, a_newsletter_number(sharing.store, "manad"), industri) == {None: 1}
+
+
+def test_who_leaves_all_newsletters_of_a_list_has_left_the_list(sharing: Project) -> None:
+    a_frozen_edition(sharing.store, ANNA)
+    a_frozen_edition(sharing.store, newsletter_id=a_newsletter_number(sharing.store, "manad"))
+
+    go(sharing, edition_id=1)
+    assert lists(sharing)["industri"] == "confirmed"
+    go(sharing, edition_id=2)
+
+    assert lists(sharing) == {"handel": "unsubscribed", "industri": "unsubscribed"}
 
 
 def test_lists_the_newsletter_took_when_the_letter_went_out_count_too(project: Project) -> None:

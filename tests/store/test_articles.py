@@ -318,8 +318,8 @@ def test_articles_of_an_edition_are_read_with_how_they_were_printed(store: Store
 
     assert edition is not None
     assert edition.id is not None
-    found = articles.bound_to(store, edition.id)
-    assert [(article.title, role) for article, role in found] == [
+    found = articles.printed_in(store, edition.id)
+    assert [(article.title, place.role) for article, place in found] == [
         ("a", PlacementRole.FOLDED), ("b", PlacementRole.LEAD), ("c", PlacementRole.HEADLINE),
     ]  # fmt: skip
 

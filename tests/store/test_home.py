@@ -15,7 +15,7 @@ import pytest
 from digest.errors import StoreError
 from digest.store import Store, create, home, open_store
 from digest.store.home import NotAdopted, Place, adopt, begin_generation, is_same, require_home, witness, witness_file
-from tests.store.builders import NOON, a_frozen_edition, a_store_file, enrol, query
+from tests.store.builders import NOON, a_frozen_edition, a_store_file, enrol, number_of, query
 
 STEP = home.STEP
 
@@ -289,6 +289,19 @@ def test_store_from_before_there_were_homes_is_refused_where_another_has_been_at
     subprocess.run(["cp", a_store_file(at_work.with_name("old")), at_work], check=True)
 
     assert why(at_work) == "it has never been at work, but digest.db-home says that another one has"
+
+
+def test_numbers_of_a_restored_store_are_passed_over_before_anybody_joins(path: Path) -> None:
+    # A list may be brought in before the adoption, and links of lost letters carry the numbers that come next.
+    with opened(path) as store:
+        enrol(store, "anna@example.com")
+        before = number_of(store, "anna@example.com")
+
+    home.mark_restored(path, "nytt.zip")
+
+    with opened(path) as store:
+        enrol(store, "bo@example.com")
+        assert number_of(store, "bo@example.com") > before + home.STEP
 
 
 def test_restored_store_is_refused_until_it_is_adopted(path: Path) -> None:

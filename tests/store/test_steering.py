@@ -447,7 +447,7 @@ def test_a_revision_says_how_each_article_is_printed_now(store: Store, edition: 
     turn(store, PAUSED)
     revise(store, roles={1: PlacementRole.LEAD})
 
-    assert [role for _, role in articles.bound_to(store, 1)] == [PlacementRole.LEAD]
+    assert [place.role for _, place in articles.printed_in(store, 1)] == [PlacementRole.LEAD]
 
 
 def test_mail_that_a_rehearsal_was_writing_when_it_died_is_no_doubt(store: Store) -> None:

@@ -65,7 +65,7 @@ def test_a_reader_presses_the_button_and_has_left(mailed: Mailed, page: Page) ->
     page.goto(mailed.leave())
     page.get_by_role("button", name="Avsluta prenumerationen").click()
 
-    assert page.get_by_role("heading", level=1).inner_text() == "Du har lämnat Nyheter"
+    assert page.get_by_role("heading", level=1).inner_text() == "Du prenumererar inte längre på Nyheter"
     assert mailed.subscription() == "unsubscribed"
     ((reason,),) = mailed.rows("SELECT reason FROM consent_change ORDER BY id DESC LIMIT 1")
     assert reason.startswith("button on the page, Mozilla/5.0 ")
@@ -76,7 +76,7 @@ def test_it_works_without_scripts_and_by_keyboard(mailed: Mailed, page: Page) ->
     page.goto(mailed.leave())
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    page.get_by_role("heading", name="Du har lämnat Nyheter").wait_for()
+    page.get_by_role("heading", name="Du prenumererar inte längre på Nyheter").wait_for()
 
     assert page.locator("script").count() == 0
 

@@ -35,7 +35,7 @@ def test_looking_shows_the_newsletter_and_one_button_and_changes_nothing(mailed:
     page = served.get(mailed.leave())
 
     assert (page.status, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
-    assert headline(page) == "Vill du avsluta Nyheter?"
+    assert headline(page) == "Vill du avsluta prenumerationen på Nyheter?"
     assert '<html lang="sv" dir="ltr">' in page.text
     assert re.findall(r"<form.*?>", page.text) == ['<form method="post">']
     assert '<input type="hidden" name="List-Unsubscribe" value="One-Click">' in page.text
@@ -48,7 +48,7 @@ def test_one_click_of_a_mailbox_provider_ends_the_subscription_at_once(mailed: M
     done = served.one_click(mailed.leave())
 
     assert done.status == 200
-    assert headline(done) == "Du har lämnat Nyheter"
+    assert headline(done) == "Du prenumererar inte längre på Nyheter"
     assert {"location", "set-cookie", "www-authenticate"}.isdisjoint(done.headers)
     assert mailed.subscription(ANNA) == "unsubscribed"
     assert mailed.subscription(BO) == mailed.subscription(LIAM) == "confirmed"
@@ -260,7 +260,7 @@ def test_an_erased_reader_is_answered_as_any_other(mailed: Mailed, served: Serve
 
     assert served.get(mailed.leave()).status == 200
     done = served.one_click(mailed.leave())
-    assert (done.status, headline(done)) == (200, "Du har lämnat Nyheter")
+    assert (done.status, headline(done)) == (200, "Du prenumererar inte längre på Nyheter")
 
 
 def test_a_reader_we_do_not_know_is_answered_as_any_other(mailed: Mailed, served: Served) -> None:
@@ -268,13 +268,13 @@ def test_a_reader_we_do_not_know_is_answered_as_any_other(mailed: Mailed, served
     path = leave_path(mailed.folder, 1, 4711)
 
     assert served.get(path).status == 200
-    assert headline(served.one_click(path)) == "Du har lämnat Nyheter"
+    assert headline(served.one_click(path)) == "Du prenumererar inte längre på Nyheter"
     assert mailed.everything() == before
 
 
 @pytest.mark.parametrize(
     ("accepted", "said"),
-    [("sv-SE,sv;q=0.9", "Du har lämnat nyhetsbrevet"), ("de", "You have left this newsletter")],
+    [("sv-SE,sv;q=0.9", "Du prenumererar inte längre på nyhetsbrevet"), ("de", "You have left this newsletter")],
 )
 def test_of_an_edition_we_do_not_know_the_reader_leaves_everything(
     mailed: Mailed, served: Served, accepted: str, said: str
@@ -302,7 +302,7 @@ def test_a_list_that_feeds_another_newsletter_too_is_kept_and_the_newsletter_sto
 def test_a_newsletter_that_has_left_digest_toml_is_still_left_by_its_name(mailed: Mailed, served: Served) -> None:
     (mailed.folder / "digest.toml").write_text(BASE)
 
-    assert headline(served.one_click(mailed.leave())) == "Du har lämnat nyheter"
+    assert headline(served.one_click(mailed.leave())) == "Du prenumererar inte längre på nyheter"
     assert mailed.subscription() == "unsubscribed"
 
 
@@ -311,5 +311,5 @@ def test_a_hostile_title_is_text_on_the_page(mailed: Mailed, served: Served) -> 
     toml.write_text(toml.read_text().replace('title = "Nyheter"', "title = '<script>%(x)s{{ 7*7 }}'"))
 
     page = served.get(mailed.leave())
-    assert headline(page) == "Vill du avsluta &lt;script&gt;%(x)s{{ 7*7 }}?"
+    assert headline(page) == "Vill du avsluta prenumerationen på &lt;script&gt;%(x)s{{ 7*7 }}?"
     assert "<script" not in page.text

@@ -25,7 +25,7 @@ def test_digest_toml_is_read_again_when_it_has_changed(mailed: Mailed, served: S
     write(toml, toml.read_text().replace('title = "Nyheter"', 'title = "Nya nyheter"'))
 
     assert "Nya nyheter" in served.get("/").text
-    assert "Vill du avsluta Nya nyheter?" in served.get(mailed.leave()).text
+    assert "Vill du avsluta prenumerationen på Nya nyheter?" in served.get(mailed.leave()).text
 
 
 def test_which_lists_feed_another_newsletter_is_decided_by_what_it_says_now(mailed: Mailed, served: Served) -> None:
@@ -148,6 +148,6 @@ def test_a_page_that_an_editor_has_broken_is_replaced_by_the_packaged_one(mailed
 
     done = served.one_click(mailed.leave())
     assert (done.status, mailed.subscription()) == (200, "unsubscribed")
-    assert "Du har lämnat Nyheter" in done.text
+    assert "Du prenumererar inte längre på Nyheter" in done.text
     (line,) = served.said
     assert line == "templates/pages/left.html.j2, line 1: 'nothing' is undefined; the packaged page is shown instead"
