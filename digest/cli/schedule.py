@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="What is to come, and unattended running.", no_args_is_help=True)
 
+WORDS = {"due": "due now", "missing": "missing, not begun", "draft": "taken back; digest send makes it anew"}
 COLUMNS = ("newsletter", "date", "local time", "UTC", "readers", "articles", "")
 
 
@@ -53,9 +54,9 @@ def show_(
 
 
 def _last_row(last: "Last") -> tuple[str, ...]:
-    words = {"due": "due now", "missing": "missing, not begun"}.get(last.state, last.state)
-    reason = f": {last.reason}" if last.reason else ""
-    return (last.newsletter, last.date.isoformat(), *_times(last.at), "", "", words + reason)
+    reason = f": {last.reason}" if last.reason and last.state != "draft" else ""
+    words = WORDS.get(last.state, last.state) + reason
+    return (last.newsletter, last.date.isoformat(), *_times(last.at), "", "", words)
 
 
 def _row(coming: "Coming") -> tuple[str, ...]:

@@ -112,7 +112,7 @@ def send(
         watched = monitor(opened, is_trial=dry_run)
         code = 1
         try:
-            with _desk(yes, watched, quiet=json or due) as desk:
+            with _desk(yes, watched, quiet=json or due, is_due=due and not verbose) as desk:
                 if due:
                     code = _send_due(opened, wanted, ways, wish, desk, results, collect=collect)
                 else:
@@ -128,7 +128,7 @@ def send(
             )  # fmt: skip
             watched.end(code, words_of(results, ways))
         if not dry_run:
-            _tell_editors(opened)
+            _tell_editors(opened, [result.now.relay_words for result in results] if due else [])
     raise typer.Exit(code)
 
 
@@ -189,7 +189,7 @@ def _send_due(
                 try:
                     results += send_due(project, settings, ways, wish, desk)
                 except DigestError as error:
-                    show.error(f"{settings.name}: {error}")
+                    show.say(show.error_line(f"{settings.name}: {error}"))  # the JSON object comes at the end
                     alerts.failed(project, settings.name, settings.name, str(error), dt.datetime.now(dt.UTC))
                     code = max(code, error.exit_code, key=WEIGHT.index)
                 if results and results[-1].now.interrupted:
@@ -209,15 +209,19 @@ def _alarm(project: "Project", wanted: "list[NewsletterSettings]", error: Digest
         _tell_editors(project)
 
 
-def _tell_editors(project: "Project") -> None:
-    """Send the notices that wait, and find out first whether an edition is missing."""
+def _tell_editors(project: "Project", known: Sequence[str] = ()) -> None:
+    """Send the notices that wait, and find out first whether an edition is missing.
+
+    That they have to wait is not said where what a relay said, ``known``, has been shown already.
+    """
     from digest.delivery.notices import send_notices
     from digest.operation.expect import note_missing
 
     now = dt.datetime.now(dt.UTC)
     note_missing(project, now)
     for warning in send_notices(project, now):
-        show.say(f"warning: {warning}")
+        if not any(words and words in warning for words in known):
+            show.say(f"warning: {warning}")
 
 
 def _collect(project: "Project") -> int:
@@ -251,14 +255,15 @@ def _send_test(
 
 
 @contextmanager
-def _desk(yes: bool, watched: "Monitor", *, quiet: bool) -> "Iterator[Desk]":
+def _desk(yes: bool, watched: "Monitor", *, quiet: bool, is_due: bool) -> "Iterator[Desk]":
     """The person at the terminal, who is asked and sees a bar; off one, a send goes ahead and is silent."""
     from digest.delivery.options import Watch
     from digest.delivery.wish import Desk
 
     if not show.is_terminal():
         say: Callable[[str], None] = show.say
-        yield Desk(watch=lambda _key: Watch(say=say), begin=watched.begin)
+        # For cron the one line at the end will do: it has the relay's last words.
+        yield Desk(watch=lambda _key: Watch() if is_due else Watch(say=say), begin=watched.begin)
         return
 
     def confirm(made: "Draft", ways: "Roads") -> bool:

@@ -48,9 +48,14 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+def error_line(message: str) -> str:
+    """Return an error's one line."""
+    return f"digest: {' '.join(message.split())}"
+
+
 def error(message: str) -> None:
     """Print an error's one line, and the JSON object that scripts wait for."""
-    say(f"digest: {' '.join(message.split())}")
+    say(error_line(message))
     if _json_wanted and not _json_printed:
         as_json({"error": message})
 

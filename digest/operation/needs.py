@@ -45,6 +45,7 @@ def needs(
     if why is not None:
         yield Need(f"not at home here: {why}", project.store.path.name, "digest db adopt")
     yield from (_held(one) for one in newest if one.edition.state is EditionState.HELD)
+    yield from (_draft(one) for one in newest if one.edition.state is EditionState.DRAFT)
     for one in open_:
         yield from _of_open(project, one, now, sending=sending)
     yield from _notices(project, now)
@@ -61,6 +62,11 @@ def _held(one: Listed) -> Need:
     return Need(f"held: {one.edition.reason}", one.key, f"{send} --force {rule[1]}" if rule else send)
 
 
+def _draft(one: Listed) -> Need:
+    send = f"digest send {one.newsletter} --date {one.edition.date}"
+    return Need("taken back, and nothing sends it by itself", one.key, send)
+
+
 def _of_open(project: Project, one: Open, now: dt.datetime, *, sending: bool) -> Iterator[Need]:
     """Yield what an open edition needs: nothing while it is being sent."""
     edition, key = one.listed.edition, one.listed.key
@@ -68,11 +74,19 @@ def _of_open(project: Project, one: Open, now: dt.datetime, *, sending: bool) ->
     untried, put_off = counts["pending"] + counts["sending"], counts["deferred"]
     when = _clock(project, one.listed.newsletter, now)
     send = f"digest send {one.listed.newsletter}"
+    if one.listed.newsletter not in project.file.newsletters and edition.state is not EditionState.CANCELLED:
+        left = _several(untried + put_off, "letter")
+        yield Need(f"digest.toml does not name its newsletter, {left} left", key, f"digest editions cancel {key}")
+        return
     if edition.state is EditionState.PAUSED:
         left = _several(untried + put_off, "letter")
         yield Need(f"paused since {when(edition.decided_at)}, {left} left", key, f"digest editions resume {key}")
         return
     if sending:
+        return
+    if edition.state is EditionState.CANCELLED:
+        words = f"{_several(counts['sending'], 'letter')} going out when it was cancelled, and nobody is sending"
+        yield Need(words, key, f"digest editions cancel {key}")
         return
     doubts = health.open_doubts(project.store, number)
     if untried or not (put_off or doubts):

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from digest.edition.select import choose
-from digest.models import Edition, EditionState, MailingList, Newsletter
+from digest.models import Edition, MailingList, Newsletter
 from digest.operation import schedule
 from digest.operation.schedule import DAY, Slot
 from digest.project import Project
@@ -73,7 +73,7 @@ def _last(project: Project, newsletter: NewsletterSettings, now: dt.datetime) ->
     if slot is None:
         return None
     edition = _edition(project, newsletter, slot.date)
-    if edition is not None and edition.state is not EditionState.DRAFT:
+    if edition is not None:  # also a draft: what was taken back waits for a person
         state, reason = edition.state.value, edition.reason
     else:
         state, reason = "due" if schedule.lateness(newsletter, slot, now) is None else "missing", ""

@@ -26,6 +26,7 @@ RULES = {
 #: What deserves a word, and is nothing wrong.
 NOTES = {
     "sending": ("{where}: {letters} marked as going out, and nobody is sending", "digest send"),
+    "cut_off": ("{where}: {letters} marked as going out when it was cancelled", "digest editions cancel {where}"),
     "unplaced": ("{articles} placed nowhere", "digest editions audit"),
 }
 
@@ -68,7 +69,7 @@ def _judged(troubles: list[Trouble], sending: bool) -> list[Finding]:
     for trouble in troubles:
         is_note = trouble.rule in NOTES
         message, do = (NOTES if is_note else RULES)[trouble.rule]
-        if not (sending and trouble.rule == "sending"):
+        if not (sending and trouble.rule in ("sending", "cut_off")):
             words = {"where": trouble.where, **counted(trouble.count)}
             found.append(Finding(trouble.rule, message.format(**words), do.format(**words), is_note))
     return sorted(found, key=lambda one: one.is_note)

@@ -13,6 +13,7 @@ from digest.operation.needs import Need, Open, needs
 from digest.operation.soundness import is_sending
 from digest.project import Project
 from digest.store import editions, health
+from digest.store.editions import Listed
 from digest.store.upgrade import versions
 
 LAST = 10  #: editions
@@ -59,10 +60,10 @@ def look(project: Project, now: dt.datetime) -> Status:
     open_ = [
         Open(one, last.get(one.key) or edition_json(project, one))
         for one in listed
-        if one.edition.state in editions.OPEN
+        if one.edition.state in editions.OPEN or (one.key in last and _is_cut_off(one, last[one.key]))
     ]
     # Asked only where it matters: whoever begins to send in the very instant that one asks would be turned away.
-    sending = any(_may_run(one) for one in open_) and is_sending(project.store.path)
+    sending = any(not _is_paused(one) for one in open_) and is_sending(project.store.path)
     newest = {one.newsletter: one for one in reversed(listed)}
     counts = health.notice_counts(project.store)
     return Status(
@@ -83,15 +84,20 @@ def look(project: Project, now: dt.datetime) -> Status:
     )
 
 
-def _may_run(one: Open) -> bool:
-    return one.listed.edition.state is not EditionState.PAUSED
+def _is_paused(one: Open) -> bool:
+    return one.listed.edition.state is EditionState.PAUSED
+
+
+def _is_cut_off(one: Listed, counts: dict[str, Any]) -> bool:
+    """Return whether letters of a cancelled edition were going out, of which nobody has noted the end."""
+    return one.edition.state is EditionState.CANCELLED and counts["sending"] > 0
 
 
 def _running(project: Project, open_: Sequence[Open], now: dt.datetime) -> Running | None:
     """Return the edition that is being sent: of several open ones that of which a letter was taken last."""
     found: list[tuple[dt.datetime, int, float, Open]] = []
     for one in open_:
-        if _may_run(one):
+        if not _is_paused(one):
             taken, first, last = health.sent_since(project.store, one.listed.edition.id or 0, now - WINDOW)
             seconds = max((now - first).total_seconds(), 1.0) if first else 0.0
             begun = last or one.listed.edition.decided_at

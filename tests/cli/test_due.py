@@ -222,6 +222,18 @@ def test_a_paused_edition_waits_in_silence(scheduled: Path, digest: Run, monkeyp
     assert (waiting.code, waiting.out, waiting.err) == (0, "", "")
 
 
+def test_a_relay_that_is_down_is_one_line_for_cron(
+    scheduled: Path, digest: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DIGEST_RELAY_URL", "smtp+plain://127.0.0.1:1")
+    with at(LATE):
+        failed = digest("send", "--due", "--wait", "0")
+
+    assert failed.code == 1
+    (line,) = failed.err.splitlines()
+    assert line.startswith("nyheter/2025-12-01: relay 127.0.0.1:1 failed at connect")
+
+
 def test_mail_put_off_goes_out_with_a_later_call_and_cron_is_not_bothered(
     scheduled: Path, digest: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -306,6 +318,9 @@ def test_one_newsletter_that_is_broken_stops_no_other(scheduled: Path, digest: R
         add_article(digest, "För båda")
         mixed = digest("send", "--due")
 
+        told = digest("send", "--due", "--json")
+
+    assert (told.code, told.json["editions"]) == (4, [])
     assert mixed.code == 4
     assert mixed.err.startswith("digest: annat: templates/finns-inte: no such design")
     assert len(mixed.err.splitlines()) == 1

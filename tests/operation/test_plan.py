@@ -142,12 +142,13 @@ def test_last_date_with_an_edition_has_its_state_and_reason(tmp_path: Path) -> N
     assert (frozen.state, frozen.reason) == ("frozen", "")
 
 
-def test_draft_is_no_edition_that_has_begun(tmp_path: Path) -> None:
+def test_date_that_was_taken_back_is_not_due_since_cron_leaves_it_to_a_person(tmp_path: Path) -> None:
     with a_project(tmp_path, TOML) as project:
         number, now = a_newsletter_number(project.store), at("2026-05-05 02:30")
         decide(project.store, number, dt.date(2026, 5, 5), 1, EditionState.DRAFT, "", now)
 
-        assert [last.state for last in plan(project, "2026-05-05 12:00").last] == ["missing"]
+        assert [last.state for last in plan(project, "2026-05-05 02:31").last] == ["draft"]
+        assert [last.state for last in plan(project, "2026-05-05 12:00").last] == ["draft"]
 
 
 def test_newsletters_without_a_schedule_are_named(tmp_path: Path) -> None:

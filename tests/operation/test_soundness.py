@@ -107,6 +107,20 @@ def test_marks_of_a_crash_are_a_note_and_none_while_somebody_sends(path: Path) -
         assert examine(path) == []
 
 
+def test_marks_of_a_cancelled_edition_are_settled_by_cancelling_it_again(path: Path) -> None:
+    change(
+        path,
+        "UPDATE delivery SET state = 2 WHERE subscriber_id = 1",
+        "UPDATE delivery SET state = 9 WHERE subscriber_id <> 1",
+        "UPDATE edition SET state = 'cancelled'",
+    )
+    (finding,) = examine(path)
+
+    assert (finding.rule, finding.is_note, finding.do) == ("cut_off", True, f"digest editions cancel {KEY}")
+    with hold(path.with_name("digest.db-send.lock")):
+        assert examine(path) == []
+
+
 def test_article_that_is_nowhere_is_a_note_and_comes_after_what_is_wrong(path: Path) -> None:
     change(path, "DELETE FROM placement WHERE state = 'waiting'", "UPDATE edition SET audience = 2")
 

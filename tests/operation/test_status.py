@@ -3,6 +3,7 @@
 import datetime as dt
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from digest.operation.needs import Need
 from digest.operation.status import Status, look
 from digest.project import Project
 from digest.store import editions, home
-from digest.store.lock import hold
+from digest.store.lock import hold, send_lock
 from digest.store.tables import ATTEMPT, DELIVERY, EDITION, MAILING_LIST, NOTICE
 from tests.projects import a_project
 from tests.store.builders import (
@@ -169,6 +170,37 @@ def test_open_doubts_need_a_hand_and_closed_ones_do_not(project: Project) -> Non
         deliver(project, number, DeliveryState.IN_DOUBT, closed=number > 2)
 
     assert needs(project) == [Need("2 letters in doubt", KEY, f"digest editions doubts {KEY}")]
+
+
+def test_cancelled_edition_whose_send_died_needs_a_hand_until_it_is_cancelled_again(project: Project) -> None:
+    frozen(project, EditionState.CANCELLED)
+    deliver(project, 1, DeliveryState.SENDING)
+
+    words = "1 letter going out when it was cancelled, and nobody is sending"
+    assert needs(project) == [Need(words, KEY, f"digest editions cancel {KEY}")]
+    with hold(send_lock(project.store.path)):
+        assert needs(project) == []
+    deliver(project, 1, DeliveryState.IN_DOUBT, closed=True)
+    assert needs(project) == []
+
+
+def test_edition_that_was_taken_back_needs_a_hand(project: Project) -> None:
+    number = a_newsletter_number(project.store)
+    editions.decide(project.store, number, dt.date(2025, 11, 30), 1, EditionState.DRAFT, "an editor", NOON)
+
+    (need,) = needs(project)
+    assert (need.where, need.do) == (KEY, "digest send nyheter --date 2025-11-30")
+
+
+def test_open_edition_of_a_newsletter_that_is_gone_is_not_to_be_sent(project: Project) -> None:
+    frozen(project, EditionState.SENDING)
+    deliver(project, 1, DeliveryState.SENT)
+    file = project.file.model_copy(update={"newsletters": {}})
+
+    (need,) = needs(replace(project, file=file))
+    assert need == Need(
+        "digest.toml does not name its newsletter, 3 letters left", KEY, f"digest editions cancel {KEY}"
+    )
 
 
 def test_held_edition_names_what_holds_it_and_the_way_out(project: Project) -> None:
