@@ -206,9 +206,9 @@ def _send_new(
         verdict = examine(project, made, roads, wish)
         if wish.dry_run or (number > 1 and not made.layout.count):  # no trace of an extra edition without news
             return _would_be(made, verdict)
-        if not made.layout.count:
+        if not made.layout.count and not any(finding.rule == "renamed" for finding in verdict.holds):
             return _decide(project, made, EditionState.EMPTY, ["nothing new"], verdict, desk)
-        if verdict.holds:
+        if verdict.holds:  # one that was renamed is held even without news: the old name's mail may be open
             reasons = [f"{finding.rule}: {finding.message}" for finding in verdict.holds]
             return _decide(project, made, EditionState.HELD, reasons, verdict, desk)
         if not desk.confirm(made, roads):
@@ -322,6 +322,8 @@ def _go(
     how = options(project, roads, wish.wait, wish.in_doubt)
     watch = desk.watch(listed.key)
     now = run(Sending(project.store, project.keys, edition, roads.relays, how, watch), watch)
+    if not roads.rehearsal:
+        home.begin_generation(project.store)  # a copy taken while this ran is of yesterday from here on
     result = _result(project, edition, Ending.RAN, now, findings)
     if not desk.is_attended:
         alerts.after(project, edition, result)

@@ -2,13 +2,13 @@
 
 import datetime as dt
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, delete, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from digest.errors import ConfigError
 from digest.models import Named, Newsletter
 from digest.store.store import Store, session_on
-from digest.store.tables import NEWSLETTER, RELAY, table
+from digest.store.tables import EDITION, NEWSLETTER, PLACEMENT, RELAY, STOP, table
 
 
 class NameTaken(ConfigError):
@@ -34,10 +34,37 @@ def number_of(connection: Connection, kind: type[Named], name: str, formerly: st
 
 
 def rename(store: Store, kind: type[Named], name: str, formerly: str) -> None:
-    """Let a name stand for what its former one stood for, unless it stands for something already."""
-    if find(store, kind, name) is None and (known := find(store, kind, formerly)) is not None:
-        names = table(kind)
-        store.write(lambda c: c.execute(update(names).where(names.c.id == known).values(name=name))).result()
+    """Let a name stand for what its former one stood for, unless it stands for something already.
+
+    A newsletter that preflight has held because it looked renamed has a row by then: what waits in it moves over.
+    """
+    fresh, known = find(store, kind, name), find(store, kind, formerly)
+    if known is None or (fresh is not None and (kind is not Newsletter or _has_gone_out(store, fresh))):
+        return
+    names = table(kind)
+
+    def change(connection: Connection) -> None:
+        if fresh is not None:
+            _move_over(connection, fresh, known)
+        connection.execute(update(names).where(names.c.id == known).values(name=name))
+
+    store.write(change).result()
+
+
+def _has_gone_out(store: Store, newsletter_id: int) -> bool:
+    frozen = select(EDITION.c.id).where(EDITION.c.newsletter_id == newsletter_id, EDITION.c.frozen_at.is_not(None))
+    return store.read(lambda c: c.execute(frozen.limit(1)).first() is not None)
+
+
+def _move_over(connection: Connection, fresh: int, known: int) -> None:
+    """Give a newsletter the articles that wait in another one, and take that one away with what it had decided."""
+    for moved, key in ((PLACEMENT, PLACEMENT.c.article_id), (STOP, STOP.c.subscriber_id)):
+        there = select(key).where(moved.c.newsletter_id == known)
+        here = moved.c.newsletter_id == fresh
+        connection.execute(update(moved).where(here, key.not_in(there)).values(newsletter_id=known))
+        connection.execute(delete(moved).where(here))
+    connection.execute(delete(EDITION).where(EDITION.c.newsletter_id == fresh))
+    connection.execute(delete(NEWSLETTER).where(NEWSLETTER.c.id == fresh))
 
 
 def number(store: Store, kind: type[Named], name: str, formerly: str | None, now: dt.datetime) -> int:

@@ -480,3 +480,30 @@ def once(step: str, answer: Answer) -> Script:
     """Return a script that answers so the first time it comes to a step."""
     left = [answer]
     return lambda at: left.pop() if at.name == step and left else None
+
+
+@pytest.mark.parametrize("articles", [1, 0])
+def test_a_newsletter_that_was_renamed_goes_on_once_formerly_is_written(
+    over_smtp: Path, digest: Run, monkeypatch: pytest.MonkeyPatch, articles: int
+) -> None:
+    with serving(answering("rcpt", b"451 4.7.1 later\r\n", "bo@")) as server:
+        use(monkeypatch, server.url)
+        assert digest("send", *DATE, "--wait", "0").code == 3
+    text = (over_smtp / "digest.toml").read_text(encoding="utf-8").replace("newsletters.nyheter]", "newsletters.nytt]")
+    (over_smtp / "digest.toml").write_text(text, encoding="utf-8")
+    for _ in range(articles):
+        digest("articles", "add", "--title", "Efter namnbytet")
+    with serving() as server:
+        use(monkeypatch, server.url)
+        held = digest("send")
+        assert (held.code, len([mail for mail in server.mails if b"List-Id" in mail.content])) == (6, 0)
+        assert 'add formerly = "nyheter"' in held.err
+        text = text.replace("newsletters.nytt]", 'newsletters.nytt]\nformerly = "nyheter"')
+        (over_smtp / "digest.toml").write_text(text, encoding="utf-8")
+        digest("editions", "retry", "nytt/2025-11-30")
+        assert digest("send").code == 0
+
+    letters = [mail.recipient for mail in server.mails if b"List-Id" in mail.content]
+    assert letters[0] == "bo@example.com"
+    assert len(letters) == 1 + 3 * articles
+    assert all(b"nyheter." in mail.content for mail in server.mails if b"List-Id" in mail.content)  # for ever
