@@ -42,7 +42,7 @@ class Delivery(SQLModel, table=True):
     state: DeliveryState = Field(sa_type=Code(DeliveryState))
     attempt: int = 0  #: the fencing token: every write of an attempt names its number
     closed: bool = False  #: in doubt, and neither sent again nor waiting for it
-    lease: int | None = None  #: who has claimed it
+    lease: int | None = None  #: who has claimed it; also while it is sending
     next_at: dt.datetime | None = Field(default=None, sa_type=Instant)
     relay_id: int | None = None
     code: int | None = None
@@ -58,6 +58,13 @@ class Delivery(SQLModel, table=True):
             "next_at",
             sqlite_where=text("state IN (4, 6)"),
             postgresql_where=text("state IN (4, 6)"),
+        ),
+        Index(
+            "ix_delivery_claimed",
+            "edition_id",
+            "lease",
+            sqlite_where=text("lease IS NOT NULL"),
+            postgresql_where=text("lease IS NOT NULL"),
         ),
         {"sqlite_with_rowid": False},
     )
@@ -78,7 +85,11 @@ class Attempt(SQLModel, table=True):
 
 
 class Lease(SQLModel, table=True):
-    """One process that claims deliveries; its rows are free again when it is gone."""
+    """One process that claims deliveries; its rows are free again when it is gone.
+
+    Whether it lives says the lock on a file (store/lock.py), which a stopped process keeps and a dead one does not.
+    ``until`` is for owners that no lock of this machine shows; on SQLite there are none, and nobody reads it.
+    """
 
     id: int | None = Field(default=None, primary_key=True)
     host: str = Field(max_length=255)

@@ -33,9 +33,12 @@ class MailingList(Named, table=True):
 
 
 class RelayName(SQLModel, table=True):
-    """A relay's number: ledger rows say by it who took a mail."""
+    """A relay's number: ledger rows say by it who took a mail. What has been learned of it is for tomorrow."""
 
     __tablename__ = "relay"
 
     id: int | None = Field(default=None, primary_key=True)
     name: str = Field(unique=True, max_length=300)
+    per_connection: int | None = None  #: mails it has been seen to take on one connection before it ends it
+    pace: float | None = None  #: mails a second it has been seen to bear; empty until it first put one off
+    learned_at: dt.datetime | None = None  #: when one of these was learned

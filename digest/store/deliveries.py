@@ -3,10 +3,10 @@
 import datetime as dt
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, and_, case, func, literal, or_, select
+from sqlalchemy import Connection, and_, case, func, literal, select
 
 from digest.models import Delivery, DeliveryState
-from digest.store.ledger import DOUBT, attempts
+from digest.store.ledger import CLAIMED, DOUBT, WAITING, attempts
 from digest.store.store import Store, session_on
 from digest.store.tables import ATTEMPT, DELIVERY, EDITION, LEASE, RELAY, SUBSCRIBER
 
@@ -78,6 +78,7 @@ class Doubt:
 
     edition_id: int
     subscriber_id: int
+    attempt: int
     address: str
     relay: str | None
     since: dt.datetime
@@ -90,8 +91,8 @@ def doubts(store: Store, edition_id: int | None, *, interrupted: bool) -> list[D
     ``interrupted``: nobody is sending, so what is still marked as going out was left by a process that died.
     """
     # What a rehearsal was writing when it died is just written once more: nobody was mailed.
-    cut_off = and_(DELIVERY.c.state == DeliveryState.SENDING, ~EDITION.c.rehearsal)
-    in_doubt = DELIVERY.c.state == DeliveryState.IN_DOUBT
+    cut_off = and_(CLAIMED, DELIVERY.c.state == DeliveryState.SENDING, ~EDITION.c.rehearsal)
+    in_doubt = and_(WAITING, DELIVERY.c.state == DeliveryState.IN_DOUBT)
     last = select(func.max(ATTEMPT.c.at)).where(
         ATTEMPT.c.edition_id == DELIVERY.c.edition_id,
         ATTEMPT.c.subscriber_id == DELIVERY.c.subscriber_id,
@@ -99,20 +100,25 @@ def doubts(store: Store, edition_id: int | None, *, interrupted: bool) -> list[D
     )
     wanted = (
         select(
-            DELIVERY.c.edition_id, DELIVERY.c.subscriber_id, func.coalesce(DELIVERY.c.address, SUBSCRIBER.c.address),
-            RELAY.c.name, func.coalesce(last.scalar_subquery(), LEASE.c.started_at, EDITION.c.decided_at),
+            DELIVERY.c.edition_id, DELIVERY.c.subscriber_id, DELIVERY.c.attempt,
+            func.coalesce(DELIVERY.c.address, SUBSCRIBER.c.address), RELAY.c.name,
+            func.coalesce(last.scalar_subquery(), LEASE.c.started_at, EDITION.c.decided_at),
             DELIVERY.c.closed,
         )
         .join(SUBSCRIBER, SUBSCRIBER.c.id == DELIVERY.c.subscriber_id)
         .join(EDITION, EDITION.c.id == DELIVERY.c.edition_id)
         .outerjoin(RELAY, RELAY.c.id == DELIVERY.c.relay_id)
         .outerjoin(LEASE, LEASE.c.id == DELIVERY.c.lease)
-        .where(or_(in_doubt, cut_off) if interrupted else in_doubt)
-        .order_by(DELIVERY.c.edition_id.desc(), DELIVERY.c.subscriber_id)
     )  # fmt: skip
-    if edition_id is not None:
-        wanted = wanted.where(DELIVERY.c.edition_id == edition_id)
-    return store.read(lambda c: [Doubt(*row) for row in c.execute(wanted)])
+
+    def read(connection: Connection) -> list[Doubt]:
+        # One after the other, and of all editions: each has an index of its own, with few rows. With OR between them,
+        # or with the edition's number, SQLite walks through every row of the edition instead.
+        kinds = [in_doubt, cut_off] if interrupted else [in_doubt]
+        return [Doubt(*row) for kind in kinds for row in connection.execute(wanted.where(kind))]
+
+    found = [doubt for doubt in store.read(read) if edition_id in (None, doubt.edition_id)]
+    return sorted(found, key=lambda doubt: (-doubt.edition_id, doubt.subscriber_id))
 
 
 def one(store: Store, edition_id: int, subscriber_id: int) -> Delivery | None:

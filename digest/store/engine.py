@@ -13,6 +13,7 @@ READ, WRITE = "BEGIN", "BEGIN IMMEDIATE"
 #: Milliseconds. Readers never wait in WAL but while another process opens or closes the file; a migration waits for the
 #: end of its writing. The writer does with none: it waits by itself, and shorter (writer.py).
 PATIENCE = 5000
+LOOK = "look at its permissions and its folder's"
 
 
 def locate(url: str, folder: Path) -> Path:
@@ -68,12 +69,27 @@ def is_locked(error: BaseException) -> bool:
 
 def as_store_error(error: DBAPIError | sqlite3.Error, path: Path) -> StoreError:
     """Return a driver's error as one line of ours."""
-    if is_locked(error):
-        return StoreError(f"the store {path} is locked by another program; close it there and run this again")
-    words = str(error.orig if isinstance(error, DBAPIError) else error)
-    if "not a database" in words or "malformed" in words:
-        return StoreError(f"{path} is not a store or is damaged ({words}); restore it from a backup")
-    if "readonly" in words or "unable to open" in words:
-        done = "written" if "readonly" in words else "opened"
-        return StoreError(f"the store {path} cannot be {done} ({words}); look at its permissions and its folder's")
+    original = error.orig if isinstance(error, DBAPIError) else error
+    words, kind = str(original), (getattr(original, "sqlite_errorcode", 0) or 0) & 0xFF
+    match kind:
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return StoreError(f"the store {path} is locked by another program; close it there and run this again")
+        case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
+            return damaged(path, words)
+        case sqlite3.SQLITE_READONLY:
+            return StoreError(f"the store {path} cannot be written ({words}); {LOOK}")
+        case sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM | sqlite3.SQLITE_AUTH:
+            return StoreError(f"the store {path} cannot be opened ({words}); {LOOK}")
+        case sqlite3.SQLITE_FULL:
+            return StoreError(f"the store {path}: {words}; make room there and run this again")
+        case sqlite3.SQLITE_IOERR:
+            return StoreError(f"the store {path}: {words}; look at the disk (dmesg, df) and run: digest db check")
     return StoreError(f"the store {path}: {words}")
+
+
+def damaged(path: Path, words: str) -> StoreError:
+    """Return the error that a store cannot be trusted, and what to do."""
+    return StoreError(
+        f"{path} is not a store or is damaged ({words}); restore it from a backup: digest db check says what is wrong, "
+        "digest db restore BACKUP --replace brings it back"
+    )

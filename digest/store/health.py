@@ -15,7 +15,7 @@ from sqlalchemy.pool import NullPool
 from digest.models import DeliveryState, EditionState, NoticeState, PlacementState
 from digest.store.articles import edition_key
 from digest.store.engine import as_store_error
-from digest.store.ledger import is_open
+from digest.store.standing import is_open
 from digest.store.store import Store
 from digest.store.tables import ARTICLE, ATTEMPT, DELIVERY, EDITION, LETTER, MAILING_LIST, NEWSLETTER, NOTICE, PLACEMENT
 

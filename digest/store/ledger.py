@@ -4,11 +4,12 @@ import datetime as dt
 import enum
 import os
 import socket
+from collections.abc import Collection
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, case, func, insert, literal, or_, select, text, update
+from sqlalchemy import Connection, and_, bindparam, case, func, insert, literal, or_, select, text, true, update
 
 from digest.models import OPEN_STATES, DeliveryState, Edition
 from digest.models.columns import milliseconds
@@ -19,6 +20,10 @@ from digest.store.tables import ATTEMPT, DELIVERY, LEASE, SUBSCRIBER
 
 LEASE_TIME = dt.timedelta(minutes=15)  #: how long a silent process keeps what it has claimed
 DOUBT = "dot"  #: the phase of an attempt whose answer was lost after the dot
+#: The words of a partial index: SQLite uses it only where a query says the same.
+WAITING = text("delivery.state IN (4, 6)")
+#: What a process holds, claimed or marked. Said as a range: with less SQLite walks through the whole edition instead.
+CLAIMED = DELIVERY.c.lease > 0
 INTERRUPTED = "the run was interrupted after the mail had gone out; the relay's answer is not known"
 
 
@@ -66,17 +71,29 @@ class Entry:
 
 
 def take_lease(store: Store, now: dt.datetime) -> int:
-    """Return the number under which this process claims."""
+    """Return the number under which this process claims; those of dead ones end here.
+
+    Only under the lock that says no other process is sending.
+    """
     row = {"host": socket.gethostname(), "process": os.getpid(), "started_at": now, "until": now + LEASE_TIME}
-    lease = insert(LEASE).values(row).returning(LEASE.c.id)
-    return int(store.write(lambda c: c.execute(lease).scalar_one()).result())
+
+    def change(connection: Connection) -> int:
+        connection.execute(update(LEASE).where(LEASE.c.ended_at.is_(None)).values(ended_at=now))
+        return int(connection.execute(insert(LEASE).values(row).returning(LEASE.c.id)).scalar_one())
+
+    return store.write(change).result()
+
+
+def has_died(store: Store) -> bool:
+    """Return whether the last process that claimed has not ended its lease: it was killed, or the power went."""
+    return store.read(lambda c: c.execute(select(LEASE.c.id).where(LEASE.c.ended_at.is_(None))).first()) is not None
 
 
 def end_lease(store: Store, edition_id: int, lease: int, now: dt.datetime) -> None:
     """Give back what a process has claimed and not tried."""
 
     def change(connection: Connection) -> None:
-        ours = and_(DELIVERY.c.edition_id == edition_id, DELIVERY.c.lease == lease)
+        ours = and_(DELIVERY.c.edition_id == edition_id, CLAIMED, DELIVERY.c.lease == lease)
         untried = DELIVERY.c.state == DeliveryState.PENDING
         connection.execute(update(DELIVERY).where(ours, untried).values(_free()))
         connection.execute(update(LEASE).where(LEASE.c.id == lease).values(ended_at=now))
@@ -91,11 +108,11 @@ def take_over(store: Store, edition: Edition, now: dt.datetime) -> int:
     ``sending`` may have gone out; but of a rehearsal it is just written once more, over the same file.
     """
     here = DELIVERY.c.edition_id == edition.id
-    sending = and_(here, DELIVERY.c.state == DeliveryState.SENDING)
+    sending = and_(here, CLAIMED, DELIVERY.c.state == DeliveryState.SENDING)
     doubtful = {"state": DeliveryState.IN_DOUBT, "lease": None, "next_at": None}
 
     def change(connection: Connection) -> int:
-        claimed = and_(here, DELIVERY.c.state == DeliveryState.PENDING, DELIVERY.c.lease.is_not(None))
+        claimed = and_(here, CLAIMED, DELIVERY.c.state == DeliveryState.PENDING)
         connection.execute(update(DELIVERY).where(claimed).values(_free()))
         if edition.rehearsal:
             connection.execute(update(DELIVERY).where(sending).values(state=DeliveryState.PENDING, lease=None))
@@ -126,6 +143,7 @@ def settle_doubts(store: Store, edition_id: int, *, resend: bool, close: bool, n
     """Decide about the open doubts of an edition: send once more, close unsent, or neither and keep them open."""
     doubts = and_(
         DELIVERY.c.edition_id == edition_id,
+        DELIVERY.c.subscriber_id.in_(doubted(edition_id)),
         DELIVERY.c.state == DeliveryState.IN_DOUBT,
         ~DELIVERY.c.closed,
     )
@@ -143,30 +161,51 @@ def settle_doubts(store: Store, edition_id: int, *, resend: bool, close: bool, n
     store.write(change).result()
 
 
-def claim(store: Store, edition_id: int, lease: int, after: int, limit: int) -> list[Claim]:
-    """Claim deliveries that have not been tried, from a reader's number on, in the readers' order."""
-    fresh = and_(
+def doubted(edition_id: int) -> Any:
+    """The query of an edition's readers whose mail may have arrived once, its answer being lost after the dot."""
+    return select(ATTEMPT.c.subscriber_id).where(ATTEMPT.c.edition_id == edition_id, ATTEMPT.c.phase == DOUBT)
+
+
+def claim(
+    store: Store, edition_id: int, lease: int, after: int, limit: int, passing_over: Collection[str] = ()
+) -> list[Claim]:
+    """Claim deliveries that have not been tried, from a reader's number on, in the readers' order.
+
+    ``passing_over``: domains, as ``elsewhere`` takes them, whose readers are left where they are.
+    """
+    fresh = and_(untried(edition_id, after), elsewhere(passing_over))
+    wanted = claimable().where(fresh).order_by(DELIVERY.c.subscriber_id).limit(limit)
+    return store.write(lambda connection: take(connection, wanted, lease)).result()
+
+
+def claim_due(
+    store: Store, edition_id: int, lease: int, now: dt.datetime, limit: int, passing_over: Collection[str] = ()
+) -> list[Claim]:
+    """Claim deliveries that were put off, or are in doubt and to be sent once more, and whose time has come."""
+    due = and_(is_due(edition_id, now), elsewhere(passing_over))
+    wanted = claimable().where(due).order_by(DELIVERY.c.next_at).limit(limit)
+    return store.write(lambda connection: take(connection, wanted, lease)).result()
+
+
+def is_due(edition_id: int, now: dt.datetime) -> Any:
+    """The condition that a delivery was put off, or is to be sent once more, and its time has come."""
+    return and_(DELIVERY.c.edition_id == edition_id, WAITING, ~DELIVERY.c.closed, DELIVERY.c.next_at <= now)
+
+
+def untried(edition_id: int, after: int) -> Any:
+    """The condition that a delivery is free to be claimed for the first time, from a reader's number on."""
+    return and_(
         DELIVERY.c.edition_id == edition_id,
         DELIVERY.c.state == DeliveryState.PENDING,
         DELIVERY.c.lease.is_(None),
         DELIVERY.c.subscriber_id > after,
     )
-    wanted = claimable().where(fresh).order_by(DELIVERY.c.subscriber_id).limit(limit)
-    return store.write(lambda connection: take(connection, wanted, lease)).result()
 
 
-def claim_due(store: Store, edition_id: int, lease: int, now: dt.datetime, limit: int) -> list[Claim]:
-    """Claim deliveries that were put off, or are in doubt and to be sent once more, and whose time has come."""
-    wanted = claimable().where(_is_due(edition_id, now)).order_by(DELIVERY.c.next_at).limit(limit)
-    return store.write(lambda connection: take(connection, wanted, lease)).result()
-
-
-#: The words of the partial index: SQLite uses it only where a query says the same.
-WAITING = text("delivery.state IN (4, 6)")
-
-
-def _is_due(edition_id: int, now: dt.datetime) -> Any:
-    return and_(DELIVERY.c.edition_id == edition_id, WAITING, ~DELIVERY.c.closed, DELIVERY.c.next_at <= now)
+def elsewhere(domains: Collection[str]) -> Any:
+    """The condition that a reader's address ends in none of these domains, in small letters as they may be spelled."""
+    address = func.lower(func.coalesce(DELIVERY.c.address, SUBSCRIBER.c.address))
+    return and_(true(), *(~address.endswith(f"@{domain}", autoescape=True) for domain in sorted(domains)))
 
 
 def claimable() -> Any:
@@ -212,7 +251,8 @@ class Ledger:
             .where(SUBSCRIBER.c.id == bindparam("s"), receives(edition.newsletter_id, edition.list_ids))
             .exists()
         )
-        claimed = DELIVERY.c.state == DeliveryState.PENDING
+        # What was given back has no lease: a mark that comes late must not take it up again.
+        claimed = and_(DELIVERY.c.state == DeliveryState.PENDING, CLAIMED)
         held = or_(claimed, DELIVERY.c.state == DeliveryState.SENDING)
         marked: dict[str, Any] = {"state": DeliveryState.SENDING, "relay_id": relay_id}
         withdrawn: dict[str, Any] = {"state": DeliveryState.WITHDRAWN, "lease": None, "done_at": bindparam("at")}
@@ -247,16 +287,17 @@ class Ledger:
                 shut=entry.closed, by=entry.relay_id, reply=entry.code, more=entry.enhanced,
             )  # fmt: skip
             if written and entry.words is not None:
-                connection.execute(insert(ATTEMPT), _attempt(claim, entry))
+                row = attempt_row(claim.edition_id, claim.subscriber_id, claim.attempt, entry)
+                connection.execute(insert(ATTEMPT), row)
 
         return self._store.write(work)
 
 
-def _attempt(claim: Claim, entry: Entry) -> dict[str, Any]:
+def attempt_row(edition_id: int, subscriber_id: int, n: int, entry: Entry) -> dict[str, Any]:
+    """Return the row of an attempt that was no plain 2yz."""
     return {
-        "edition_id": claim.edition_id, "subscriber_id": claim.subscriber_id, "n": claim.attempt, "at": entry.at,
-        "relay_id": entry.relay_id, "phase": entry.phase, "code": entry.code, "enhanced": entry.enhanced,
-        "text": entry.words,
+        "edition_id": edition_id, "subscriber_id": subscriber_id, "n": n, "at": entry.at, "relay_id": entry.relay_id,
+        "phase": entry.phase, "code": entry.code, "enhanced": entry.enhanced, "text": entry.words,
     }  # fmt: skip
 
 
@@ -265,64 +306,3 @@ def expire(store: Store, edition_id: int, now: dt.datetime) -> int:
     late = and_(DELIVERY.c.edition_id == edition_id, DELIVERY.c.state == DeliveryState.DEFERRED)
     row = update(DELIVERY).where(late).values(state=DeliveryState.EXPIRED, next_at=None, done_at=now)
     return store.write(lambda c: c.execute(row).rowcount).result()
-
-
-def all_counts(store: Store) -> dict[int, dict[DeliveryState, int]]:
-    """Return for every edition with deliveries how many of them are in each state."""
-    wanted = select(DELIVERY.c.edition_id, DELIVERY.c.state, func.count()).group_by(
-        DELIVERY.c.edition_id, DELIVERY.c.state
-    )
-    found: dict[int, dict[DeliveryState, int]] = {}
-    for edition_id, state, count in store.read(lambda c: c.execute(wanted).all()):
-        found.setdefault(edition_id, dict.fromkeys(DeliveryState, 0))[state] = count
-    return found
-
-
-def counts(store: Store, edition_id: int) -> dict[DeliveryState, int]:
-    """Return how many deliveries of an edition are in each state."""
-    wanted = (
-        select(DELIVERY.c.state, func.count()).where(DELIVERY.c.edition_id == edition_id).group_by(DELIVERY.c.state)
-    )
-    found: dict[DeliveryState, int] = dict(store.read(lambda c: c.execute(wanted).all()))
-    return {state: found.get(state, 0) for state in DeliveryState}
-
-
-def open_count(store: Store, edition_id: int) -> int:
-    """Return how many deliveries of an edition still want something: mail to send, or a doubt to settle."""
-    wanted = select(func.count()).where(DELIVERY.c.edition_id == edition_id, is_open())
-    return int(store.read(lambda c: c.execute(wanted).scalar_one()))
-
-
-def due_count(store: Store, edition_id: int, now: dt.datetime) -> int:
-    """Return how many deliveries of an edition may be tried at this moment."""
-    pending = and_(DELIVERY.c.edition_id == edition_id, DELIVERY.c.state == DeliveryState.PENDING)
-
-    def read(connection: Connection) -> int:
-        wanted = (select(func.count()).where(condition) for condition in (pending, _is_due(edition_id, now)))
-        return sum(int(connection.execute(count).scalar_one()) for count in wanted)
-
-    return store.read(read)
-
-
-def has_work(store: Store, edition_id: int, until: dt.datetime) -> bool:
-    """Return whether something of an edition may be tried by a moment, or was left by a process that died."""
-    here = DELIVERY.c.edition_id == edition_id
-    untried = and_(here, DELIVERY.c.state.in_([DeliveryState.PENDING, DeliveryState.SENDING]))
-
-    def read(connection: Connection) -> bool:
-        wanted = (select(DELIVERY.c.state).where(some).limit(1) for some in (_is_due(edition_id, until), untried))
-        return any(connection.execute(one).first() is not None for one in wanted)
-
-    return store.read(read)
-
-
-def next_due(store: Store, edition_id: int) -> dt.datetime | None:
-    """Return when the next deferred mail of an edition is to be tried, None when none waits."""
-    waits = and_(DELIVERY.c.edition_id == edition_id, WAITING, ~DELIVERY.c.closed)
-    return store.read(lambda c: c.execute(select(func.min(DELIVERY.c.next_at)).where(waits)).scalar())
-
-
-def is_open() -> Any:
-    """The condition that a delivery still wants something."""
-    in_doubt = and_(DELIVERY.c.state == DeliveryState.IN_DOUBT, ~DELIVERY.c.closed)
-    return or_(DELIVERY.c.state.in_(OPEN_STATES), in_doubt)

@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import Connection, and_, case, func, insert, select, update
 
 from digest.models import EditionState, Letter, PlacementRole
-from digest.store.steering import WAITS, Deed, doubted, note
+from digest.store.ledger import doubted
+from digest.store.steering import WAITS, Deed, note
 from digest.store.store import Store
 from digest.store.tables import ARTICLE, DELIVERY, EDITION, LETTER, PLACEMENT
 

@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy import Connection, and_, case, delete, func, insert, or_, select, update
 
 from digest.models import DeliveryState, Edition, EditionChange, EditionState, PlacementState
-from digest.store.ledger import DOUBT, Claim, claimable, is_open, take
+from digest.store.ledger import Claim, claimable, doubted, take
+from digest.store.standing import is_open
 from digest.store.store import Store, session_on
 from digest.store.tables import ATTEMPT, DELIVERY, EDITION, EDITION_CHANGE, LETTER, PLACEMENT
 
@@ -61,8 +62,8 @@ def finish(store: Store, edition: Edition, now: dt.datetime) -> None:
         return
 
     def change(connection: Connection) -> None:
-        left = select(func.count()).where(DELIVERY.c.edition_id == number, is_open())
-        if not connection.execute(left).scalar_one():
+        left = select(DELIVERY.c.subscriber_id).where(DELIVERY.c.edition_id == number, is_open()).limit(1)
+        if connection.execute(left).first() is None:
             _change(connection, number, RUNNING, {"state": done, "decided_at": now, "finished_at": now})
 
     store.write(change).result()
@@ -125,11 +126,6 @@ def _cancel_slice(connection: Connection, edition_id: int, after: int, now: dt.d
     gone = {"state": DeliveryState.CANCELLED, "lease": None, "next_at": None, "done_at": now}
     here = update(DELIVERY).where(wanted, DELIVERY.c.subscriber_id <= last)
     return connection.execute(here.values(gone)).rowcount, last
-
-
-def doubted(edition_id: int) -> Any:
-    """The query of an edition's readers whose mail may have arrived once, its answer being lost after the dot."""
-    return select(ATTEMPT.c.subscriber_id).where(ATTEMPT.c.edition_id == edition_id, ATTEMPT.c.phase == DOUBT)
 
 
 def unbind(store: Store, edition_id: int, deed: Deed) -> int:

@@ -14,6 +14,7 @@ from sqlmodel import Session
 
 from digest.errors import ConfigError, StoreError, StoreMissing
 from digest.models import Installation
+from digest.store.disk import require_local
 from digest.store.engine import READ, WRITE, as_store_error, make_engine
 from digest.store.upgrade import MIGRATIONS, bring_up, check_version, migrate, version_of, versions
 from digest.store.writer import Writer
@@ -71,6 +72,7 @@ def session_on(connection: Connection) -> Session:
 
 def create(path: Path, now: dt.datetime) -> None:
     """Make a store of the newest version, with an identity and a pepper of its own; StoreError where one is."""
+    require_local(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     # Made beside its place and moved there whole: who is interrupted leaves no half of a store.
     with TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as folder:
@@ -106,6 +108,7 @@ def open_store(path: Path, migrations: Path = MIGRATIONS) -> Store:
     """
     if not path.exists():
         raise StoreMissing(str(path))
+    require_local(path)
     version, known = version_of(path), versions(migrations)
     check_version(path, version, known)
     if version is not None and version != known[-1]:

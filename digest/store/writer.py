@@ -18,7 +18,9 @@ T = TypeVar("T")
 
 GROUP = 0.010  #: seconds of work that are committed together; what comes later waits for the next commit
 PAUSE = 0.002  #: between two tries to get the write lock; SQLite's own waiting grows to 100 ms
-PATIENCE = 30.0  #: seconds until another program's lock is reported
+#: Seconds until another program's lock is reported. A mail whose mark waits has had its 354: relays wait for minutes.
+PATIENCE = 30.0
+SHORT = 0.5  #: the same once that has happened, until the lock is seen to be free
 
 
 @dataclass
@@ -39,6 +41,7 @@ class Writer:
         self._works: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
+        self._is_locked_out = False
 
     def submit(self, run: Callable[[Connection], T]) -> "Future[T]":
         """Queue a work; the future has its result once it is durable, or the error that undid it alone.
@@ -79,6 +82,8 @@ class Writer:
                     self._run(connection, work)
                 connection.commit()
         except Exception as error:  # noqa: BLE001  whatever it is, those who wait must hear of it
+            if self._is_locked_out:  # who stood behind this one has waited as long
+                group += iter(self._next, None)
             known = as_store_error(error, self._path) if isinstance(error, DBAPIError) else error
             for work in _waiting(group):
                 work.future.set_exception(known)
@@ -96,16 +101,18 @@ class Writer:
         return work
 
     def _begin(self, connection: Connection) -> None:
-        ends = time.monotonic() + PATIENCE
+        ends = time.monotonic() + (SHORT if self._is_locked_out else PATIENCE)
         while True:
             try:
                 connection.begin()
             except DBAPIError as error:
                 connection.rollback()
-                if not is_locked(error) or time.monotonic() > ends:
+                self._is_locked_out = is_locked(error) and time.monotonic() > ends
+                if not is_locked(error) or self._is_locked_out:
                     raise
                 time.sleep(PAUSE)
             else:
+                self._is_locked_out = False
                 return
 
     def _run(self, connection: Connection, work: Work) -> None:

@@ -7,9 +7,10 @@ from textwrap import dedent
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine, event
 
 from digest.models import DeliveryState, Edition, SubscriptionState, SuppressionReason
-from digest.store import Store, deliveries, editions, ledger, names
+from digest.store import Store, deliveries, editions, ledger, names, standing
 from digest.store.ledger import DOUBT, INTERRUPTED, Claim, Entry, Ledger, Mark
 from tests.store.builders import (
     LATER,
@@ -80,7 +81,7 @@ def states(store: Store) -> list[DeliveryState]:
 
 
 def counted(store: Store) -> dict[str, int]:
-    return {state.word: count for state, count in ledger.counts(store, 1).items() if count}
+    return {state.word: count for state, count in standing.counts(store, 1).items() if count}
 
 
 def test_claims_come_in_the_readers_order_each_once(store: Store, edition: Edition) -> None:
@@ -302,8 +303,8 @@ def test_doubt_that_is_kept_stays_open_and_is_not_sent(store: Store, book: Ledge
     ledger.settle_doubts(store, 1, resend=False, close=False, now=NOON)
 
     assert claim_due(store, LATER) == []
-    assert ledger.next_due(store, 1) is None
-    assert ledger.open_count(store, 1) == 3
+    assert standing.next_due(store, 1) is None
+    assert standing.open_count(store, 1) == 3
     assert not deliveries.listing(store, edition_id=1)[0].closed
     ledger.settle_doubts(store, 1, resend=True, close=False, now=NOON)
     assert len(claim_due(store)) == 1, "a human may still have it sent"
@@ -316,7 +317,7 @@ def test_doubt_that_is_skipped_is_closed_unsent(store: Store, book: Ledger) -> N
 
     told = deliveries.listing(store, edition_id=1)[0]
     assert (told.state, told.closed) == (IN_DOUBT, True)
-    assert ledger.open_count(store, 1) == 2
+    assert standing.open_count(store, 1) == 2
     ledger.settle_doubts(store, 1, resend=True, close=False, now=NOON)
     assert claim_due(store) == [], "what is closed stays closed"
 
@@ -349,10 +350,10 @@ def test_deferred_mail_falls_due_at_its_time_the_earliest_first(store: Store, bo
     for one, minutes in zip(claim(store), (3, 1, 2), strict=True):
         attempt(book, one, DEFERRED, next_at=NOON + minutes * MINUTE)
 
-    assert ledger.next_due(store, 1) == NOON + MINUTE
+    assert standing.next_due(store, 1) == NOON + MINUTE
     assert claim_due(store, NOON) == []
     assert [one.subscriber_id for one in claim_due(store, NOON + 2 * MINUTE)] == [2, 3]
-    assert ledger.next_due(store, 1) == NOON + 3 * MINUTE
+    assert standing.next_due(store, 1) == NOON + 3 * MINUTE
     assert [(one.subscriber_id, one.attempt) for one in claim_due(store, LATER, limit=1)] == [(1, 2)]
 
 
@@ -367,17 +368,17 @@ def test_mail_lost_before_the_dot_is_claimed_again_at_once(store: Store, book: L
 
 
 def test_what_may_be_tried_now_is_pending_or_has_fallen_due(store: Store, book: Ledger) -> None:
-    assert ledger.due_count(store, 1, NOON) == 3
+    assert standing.due_count(store, 1, NOON) == 3
     anna, bo, _ = claim(store)
     attempt(book, anna, DEFERRED, next_at=LATER)
     attempt(book, bo, IN_DOUBT, next_at=None)
 
-    assert ledger.due_count(store, 1, NOON) == 1
-    assert ledger.due_count(store, 1, LATER) == 2
+    assert standing.due_count(store, 1, NOON) == 1
+    assert standing.due_count(store, 1, LATER) == 2
     ledger.settle_doubts(store, 1, resend=True, close=False, now=NOON)
-    assert ledger.due_count(store, 1, LATER) == 3
+    assert standing.due_count(store, 1, LATER) == 3
     ledger.settle_doubts(store, 1, resend=False, close=True, now=NOON)
-    assert ledger.due_count(store, 1, LATER) == 2
+    assert standing.due_count(store, 1, LATER) == 2
 
 
 def test_index_of_what_waits_is_used(store: Store, book: Ledger) -> None:
@@ -400,8 +401,8 @@ def test_deferred_mail_is_given_up_and_nothing_else(store: Store, book: Ledger) 
 
 
 def test_counts_of_every_state_add_up_to_the_audience(store: Store, book: Ledger, edition: Edition) -> None:
-    assert set(ledger.counts(store, 1)) == set(DeliveryState)
-    assert ledger.all_counts(store) == {1: ledger.counts(store, 1)}
+    assert set(standing.counts(store, 1)) == set(DeliveryState)
+    assert standing.all_counts(store) == {1: standing.counts(store, 1)}
     seen = [counted(store)]
     anna, bo, cy = claim(store)
     attempt(book, anna, SENT)
@@ -426,11 +427,11 @@ def test_edition_is_done_when_nothing_of_it_is_open(
     anna, bo, cy = claim(store)
     attempt(book, bo, SENT)
     attempt(book, cy, SENT)
-    assert ledger.open_count(store, 1) == 1
+    assert standing.open_count(store, 1) == 1
 
     attempt(book, anna, state)
 
-    assert ledger.open_count(store, 1) == is_open
+    assert standing.open_count(store, 1) == is_open
 
 
 def test_deliveries_are_listed_with_the_relay_s_own_words(store: Store, book: Ledger) -> None:
@@ -490,4 +491,50 @@ def test_every_mail_is_sent_once_however_its_run_ends(store: Store, book: Ledger
         ledger.end_lease(store, 1, lease, NOON)
 
     assert sent == {1: 1, 2: 1, 3: 1}
-    assert ledger.open_count(store, 1) == 0
+    assert standing.open_count(store, 1) == 0
+
+
+def plans(store: Store, work: Callable[[], object]) -> dict[str, list[str]]:
+    """Return how SQLite goes about each statement on deliveries that a work runs."""
+    asked: list[tuple[str, Any]] = []
+
+    def listen(_c: object, _cursor: object, sql: str, parameters: Any, _x: object, _many: bool) -> None:
+        if "delivery" in sql:
+            asked.append((sql, parameters))
+
+    event.listen(Engine, "before_cursor_execute", listen)
+    try:
+        work()
+    finally:
+        event.remove(Engine, "before_cursor_execute", listen)
+    assert asked
+    return {sql: [row[3] for row in query(store.path, f"EXPLAIN QUERY PLAN {sql}", *values)] for sql, values in asked}
+
+
+@pytest.mark.parametrize("left", ["take_over", "settle_doubts", "end_lease", "doubts"])
+def test_what_a_process_has_left_is_found_without_a_look_at_every_row(
+    store: Store, book: Ledger, edition: Edition, left: str
+) -> None:
+    book.mark_sending(claim(store)[0], NOON).result()
+    works: dict[str, Callable[[], object]] = {
+        "take_over": lambda: ledger.take_over(store, edition, NOON),
+        "settle_doubts": lambda: ledger.settle_doubts(store, 1, resend=True, close=False, now=NOON),
+        "end_lease": lambda: ledger.end_lease(store, 1, 1, NOON),
+        "doubts": lambda: deliveries.doubts(store, 1, interrupted=True),
+    }
+
+    for sql, plan in plans(store, works[left]).items():
+        looks = [step for step in plan if "delivery" in step]
+        assert looks, sql
+        for step in looks:
+            of_one = "PRIMARY KEY (edition_id=? AND subscriber_id=?)"
+            assert of_one in step or "INDEX ix_delivery_" in step or "autoindex" in step, (step, sql)
+
+
+def test_mark_that_comes_after_its_claim_was_given_back_is_fenced(store: Store, book: Ledger) -> None:
+    lease = ledger.take_lease(store, NOON)
+    anna = claim(store, lease=lease)[0]
+    ledger.end_lease(store, 1, lease, NOON)
+
+    assert book.mark_sending(anna, NOON).result() is Mark.FENCED
+    assert rows(store)[0] == (1, PENDING, 1, None)

@@ -1,3 +1,5 @@
+import os
+import signal
 import subprocess
 import sys
 import threading
@@ -101,3 +103,19 @@ def test_one_can_see_whether_a_lock_is_held_without_taking_it(tmp_path: Path) ->
     assert not is_held(path)
     with hold(path):
         assert is_held(path)
+
+
+def test_process_that_is_stopped_keeps_its_lock_until_it_goes_on_and_ends(tmp_path: Path) -> None:
+    path = tmp_path / "digest.lock"
+    with held_by_another_process(path) as other:
+        other.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, other.pid, os.WSTOPPED)
+        with pytest.raises(BusyError), hold(path):
+            pass
+        assert is_held(path)
+
+        other.send_signal(signal.SIGCONT)
+        other.communicate("go on\n", timeout=10)
+
+        with hold(path):
+            pass

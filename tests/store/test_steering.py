@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import update
 
 from digest.models import DeliveryState, Edition, EditionState, Letter, PlacementRole, PlacementState
-from digest.store import Store, articles, deliveries, editions, ledger, names, revision, steering
+from digest.store import Store, articles, deliveries, editions, ledger, names, revision, standing, steering
 from digest.store.ledger import DOUBT, Claim, Ledger, Mark
 from digest.store.revision import Revision
 from digest.store.steering import SLICE
@@ -49,7 +49,7 @@ def adding_up(store: Store) -> Iterator[None]:
     """Whatever was done to an edition, its counts add up to its audience."""
     yield
     for one in editions.listing(store):
-        assert sum(ledger.counts(store, one.edition.id or 0).values()) == one.edition.audience
+        assert sum(standing.counts(store, one.edition.id or 0).values()) == one.edition.audience
 
 
 def state(store: Store, number: int = 1) -> EditionState:
@@ -165,7 +165,7 @@ def test_cancelling_takes_what_is_pending_and_put_off_and_leaves_what_is_done(st
     assert rows == [(None, None)] * 2
     ended = editions.get(store, 1)
     assert (ended.state, ended.finished_at) == (EditionState.CANCELLED, LATER)
-    assert ledger.open_count(store, 1) == 0
+    assert standing.open_count(store, 1) == 0
 
 
 def test_cancelling_goes_by_slices_and_none_is_left_between_them(store: Store) -> None:
@@ -204,7 +204,7 @@ def test_cancelling_closes_a_doubt_and_keeps_it_one(store: Store, book: Ledger) 
 
     assert states(store) == [IN_DOUBT] * 3
     assert all(one.closed for one in deliveries.doubts(store, 1, interrupted=False))
-    assert ledger.open_count(store, 1) == 0
+    assert standing.open_count(store, 1) == 0
 
 
 def test_a_claim_of_a_send_that_runs_is_fenced_by_cancelling(store: Store, book: Ledger) -> None:

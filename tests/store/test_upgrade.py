@@ -133,13 +133,13 @@ def test_store_of_every_version_comes_up_to_the_newest_with_its_rows(
     with closing(sqlite3.connect(path)) as connection, connection:
         known = "INSERT INTO installation (id, uid, pepper, created_at) VALUES (1, 'ab', 'cd', '2025-11-30 12:00:00')"
         connection.execute(known)
-        connection.execute("INSERT INTO relay VALUES (7, 'mail.example.com')")
+        connection.execute("INSERT INTO relay (id, name) VALUES (7, 'mail.example.com')")
     folder = migrations()
 
     migrate(path, folder)
 
     assert version_of(path) == following(versions()[-1])
-    assert query(path, "SELECT * FROM relay") == [(7, "mail.example.com")]
+    assert query(path, "SELECT id, name FROM relay") == [(7, "mail.example.com")]
     assert query(path, "SELECT uid FROM installation") == [("ab",)]
     assert query(path, "SELECT weather FROM edition") == []
 

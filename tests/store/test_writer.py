@@ -205,7 +205,7 @@ def test_full_disk_fails_every_work_of_the_group_and_none_after_there_is_room(
     for work in works:
         failed = work.exception(PATIENCE)
         assert isinstance(failed, StoreError)
-        assert str(failed) == f"the store {store.path}: database or disk is full"
+        assert str(failed) == f"the store {store.path}: database or disk is full; make room there and run this again"
     assert names_in(store) == []
 
     limit_to(store, 1_000_000)
@@ -307,3 +307,49 @@ def test_many_threads_write_through_the_one_door(store: Store) -> None:
         thread.join(PATIENCE)
 
     assert store.read(lambda c: c.execute(select(func.count()).select_from(RELAY)).scalar_one()) == 200
+
+
+def test_all_who_stood_behind_a_lock_hear_of_it_together_and_the_next_ones_soon(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("digest.store.writer.PATIENCE", 0.4)
+    monkeypatch.setattr("digest.store.writer.SHORT", 0.1)
+    do(store, adding("ours"))
+    with another_process_writing(store.path, 1.6):
+        begun = time.monotonic()
+        waiting = [store.write(adding(f"relay {n}")) for n in range(10)]
+        refused = [work.exception(PATIENCE) for work in waiting]
+        first = time.monotonic() - begun
+        later = [store.write(adding(f"later {n}")).exception(PATIENCE) for n in range(3)]
+        second = time.monotonic() - begun - first
+
+    assert all(isinstance(error, StoreError) for error in [*refused, *later])
+    assert 0.4 <= first < 0.8, "ten marks that wait at once must not wait one after the other"
+    assert second < 0.8
+    assert do(store, adding("free")) == "free"
+
+
+def test_log_does_not_grow_with_a_long_send_also_while_others_read(store: Store) -> None:
+    log = store.path.with_name("digest.db-wal")
+    do(store, adding("x" * 400_000))  # some hundred pages
+    stop, largest, written = threading.Event(), 0, 0
+
+    def read() -> None:
+        while not stop.is_set():
+            names_in(store)
+
+    def work(connection: Connection) -> None:
+        connection.execute(text("UPDATE relay SET name = hex(randomblob(200000))"))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        for _ in range(100):
+            do(store, work)
+            written += 400_000
+            largest = max(largest, log.stat().st_size)
+    finally:
+        stop.set()
+        reader.join()
+
+    assert largest < written / 3, "SQLite's own checkpoint at 1,000 pages lets the log begin anew"
