@@ -30,6 +30,7 @@ class Environment(BaseModel):
     database_url: SecretStr = SecretStr("sqlite:///digest.db")
     relay_url: SecretStr = SecretStr("maildir:outbox")
     notice_relay_url: SecretStr = SecretStr("")
+    relay_token_command: SecretStr = SecretStr("")
     relay_connections: int = Field(default=10, ge=1, le=1000)
     secret_key: SecretStr = SecretStr("")
     bounce_address: Mailbox | None = None

@@ -117,6 +117,24 @@ def _rate(text: str) -> str:
     return text
 
 
+def _domain_rates(rates: dict[str, str]) -> dict[str, str]:
+    """Return rates by domains as envelopes name them: A-labels in small letters."""
+    import idna  # few projects have any
+
+    found: dict[str, str] = {}
+    for name, rate in rates.items():
+        try:
+            domain = idna.encode(name, uts46=True).decode("ascii")
+        except idna.IDNAError:
+            domain = ""
+        if "." not in domain:
+            raise ValueError(f'{name!r} is no domain of readers; write "example.com" = "100/min"')
+        if domain in found:
+            raise ValueError(f"{name!r} stands there twice, differently written")
+        found[domain] = rate
+    return found
+
+
 def _url(text: str) -> str:
     if not re.fullmatch(r"https?://[^\s/?#@\"<>]+(/[^\s?#\"<>]*)?", text):
         raise ValueError(f"{text!r} is not an address of the web; write https://nytt.example.com")
@@ -128,6 +146,7 @@ Mailbox = Annotated[str, AfterValidator(_mailbox)]
 Zone = Annotated[str, AfterValidator(_zone)]
 Duration = Annotated[dt.timedelta, BeforeValidator(read_duration)]
 Rate = Annotated[str, AfterValidator(_rate)]
+DomainRates = Annotated[dict[str, Rate], AfterValidator(_domain_rates)]
 Url = Annotated[str, AfterValidator(_one_line), AfterValidator(_url)]
 Dates = Annotated[str, AfterValidator(_dates)]
 Schedule = Annotated[str, AfterValidator(_schedule)]

@@ -16,6 +16,7 @@ from pydantic_core import ErrorDetails
 from digest.errors import ConfigError, NewsletterNotFound, nearest
 from digest.notation import (
     Dates,
+    DomainRates,
     Duration,
     Line,
     Mailbox,
@@ -181,6 +182,7 @@ class ProjectFile(_Section):
     base_url: Url | None = None
     editors: tuple[Mailbox, ...] = ()
     relay_rate: Rate | None = None
+    domain_rates: DomainRates = {}
     newsletters: dict[str, NewsletterSettings] = {}
     lists: dict[str, ListSettings] = {}
     sources: dict[str, SourceSettings] = {}

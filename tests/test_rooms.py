@@ -38,7 +38,9 @@ FLOOR = {room: floor for floor, rooms in enumerate(ROOMS) for room in rooms}
 DECIDING = [
     *("edition/select", "edition/layout", "edition/audit", "letter/headers", "letter/stamp"),
     *("people/consent", "people/difference"),
+    *("delivery/domains", "delivery/line", "delivery/matter"),
     *("delivery/preflight", "delivery/pace", "delivery/retry", "delivery/classify", "delivery/verbs"),
+    *("delivery/endurance", "delivery/replies"),
     "operation/schedule",
 ]
 TOUCHES_THE_WORLD = {

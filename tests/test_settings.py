@@ -24,6 +24,9 @@ base_url = "https://nytt.example.com"
 editors = ["red@example.com"]     # test letters, approvals and alerts
 relay_rate = "14/s"               # over all workers; "14/s,50000/day" too
 
+[domain_rates]
+"example.com" = "100/min"
+
 [newsletters.senaste-nytt]
 title = "Senaste nytt"
 tagline = "Nyheter inom industrivärlden"
@@ -241,6 +244,11 @@ def test_value_that_ends_in_a_header_is_one_line(tmp_path: Path, key: str, contr
     [
         ("relay_rate = 'fast'", "relay_rate: 'fast' is not a rate; write 14/s or 14/s,50000/day (s, min, h, day)"),
         ("relay_rate = 14", "relay_rate = 14: input should be a valid string"),
+        ("domain_rates = { 'a.se' = 'fast' }", "domain_rates.a.se: 'fast' is not a rate"),
+        ("domain_rates = { 'a.se' = 14 }", "domain_rates.a.se = 14: input should be a valid string"),
+        ("domain_rates = { gmail = '1/s' }", "domain_rates: 'gmail' is no domain of readers; write \"example.com\""),
+        ("domain_rates = { 'a@b.se' = '1/s' }", "domain_rates: 'a@b.se' is no domain of readers"),
+        ("domain_rates = { 'A.se' = '1/s', 'a.se' = '2/s' }", "domain_rates: 'a.se' stands there twice"),
         ("base_url = 'nytt.example.com'", "base_url: 'nytt.example.com' is not an address of the web"),
         ("base_url = 'ftp://nytt.example.com'", "base_url: "),
         ("base_url = 'https://nytt.example.com/?a=b'", "base_url: "),
@@ -412,3 +420,14 @@ def test_date_is_that_of_the_newsletter_s_zone(tmp_path: Path) -> None:
 
     assert letter.date_at(dt.datetime(2025, 11, 29, 22, 59, tzinfo=dt.UTC)) == dt.date(2025, 11, 29)
     assert letter.date_at(dt.datetime(2025, 11, 29, 23, 0, tzinfo=dt.UTC)) == dt.date(2025, 11, 30)
+
+
+def test_rates_of_domains_are_kept_by_the_names_that_envelopes_carry(tmp_path: Path) -> None:
+    text = 'domain_rates = { "Gmail.com" = "100/min", "bücher.de" = "1/s" }\n' + LETTER
+    (tmp_path / "digest.toml").write_text(text, encoding="utf-8")
+
+    file = read_project_file(tmp_path / "digest.toml")
+
+    assert file.domain_rates == {"gmail.com": "100/min", "xn--bcher-kva.de": "1/s"}
+    (given,) = [one for one in given_in_file(file) if one.name == "domain_rates"]
+    assert (given.value, given.source) == ("gmail.com = 100/min, xn--bcher-kva.de = 1/s", "digest.toml")

@@ -1,5 +1,10 @@
 """Points at which a test may kill the process: ``DIGEST_CRASH_AT=marked:3`` dies, as by kill -9, at the third mark.
 
+In the order of a send: ``rendered`` and ``frozen``; ``claim`` and ``claimed``, before and after a batch is taken;
+``connected`` and ``greeted``; for each mail ``mail``, ``rcpt`` and ``data`` when the relay has answered that command,
+``content`` when all but the end is written, ``marked`` when the mark is durable, ``answered`` when the relay has
+answered the end, ``recorded`` when the result waits for its commit: between it and the next mark.
+
 Unset, as it always is but in tests of what a crash leaves behind, a point costs one comparison.
 """
 

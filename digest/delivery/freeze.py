@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from digest.delivery import crash
 from digest.edition.layout import Layout, lay_out
 from digest.edition.select import Choice, choose
 from digest.letter.compose import compose
@@ -142,7 +143,11 @@ def freeze(project: Project, made: Draft, *, rehearsal: bool) -> Edition | None:
 
     None when an article has changed since the draft was rendered: draft it anew, and look at it anew.
     """
-    return editions.freeze(project.store, _plan(project, made, rehearsal=rehearsal))
+    plan = _plan(project, made, rehearsal=rehearsal)
+    crash.reached("rendered")
+    edition = editions.freeze(project.store, plan)
+    crash.reached("frozen")
+    return edition
 
 
 def _plan(project: Project, made: Draft, *, rehearsal: bool) -> editions.Freezing:

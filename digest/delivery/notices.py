@@ -42,7 +42,8 @@ def send_notices(project: Project, now: dt.datetime) -> list[str]:
     addresses = parse_relays(url)
     if not all(address.is_outbox for address in addresses) and home.why_away(project.store) is not None:
         return []  # a copy mails nobody
-    ways = [relay_for(address, project.folder, 1) for address in addresses]
+    tokens = project.environment.relay_token_command.get_secret_value()
+    ways = [relay_for(address, project.folder, 1, tokens) for address in addresses]
     return asyncio.run(_send(project, ways, now))
 
 

@@ -1,8 +1,8 @@
 """What a run over an edition is told, what it has to say for itself, and who looks on."""
 
 import datetime as dt
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from digest.models import DeliveryState, EditionState
 
@@ -19,6 +19,7 @@ class Options:
     drain: dt.timedelta = dt.timedelta(seconds=60)
     limits: Limits = ()  #: mails in seconds, over all relays
     relay_limits: Sequence[Limits] = ()  #: of each relay
+    domain_limits: Mapping[str, Limits] = field(default_factory=dict)  #: of readers' domains, as A-labels
 
 
 @dataclass
@@ -30,6 +31,7 @@ class Now:
     ended: float | None = None
     relay_words: str = ""  #: what was last said that was no good news
     refused_login: bool = False
+    storm: bool = False  #: the mail itself was refused, whoever was to have it
     interrupted: bool = False
     turned: EditionState | None = None  #: paused or cancelled by an editor while it ran
 

@@ -32,6 +32,7 @@ class Outbox:
     connections: int = 10  #: writing gains nothing by many, but their marks in the ledger share commits
     name: str = "outbox"
     is_outbox: bool = True
+    learned_per_connection: int | None = None
 
     async def connect(self) -> Conversation:
         """Return a conversation that writes to ``folder/new``; makes the Maildir; raises ``OutboxUnwritable``."""

@@ -42,10 +42,11 @@ class Reply:
     def parse(cls, lines: Sequence[bytes]) -> Self:
         """Return the reply that these lines make; ``ValueError`` where they are no SMTP reply (RFC 5321, 4.2).
 
-        The lines come without their ends. Bytes that are not UTF-8 become U+FFFD.
+        The lines come without their ends. Bytes that are not UTF-8 become U+FFFD. Lines of different codes are no
+        reply (4.2.1): which of them is meant cannot be told.
         """
         matches = [_LINE.fullmatch(line) for line in lines]
-        if not matches or not (last := matches[-1]):
+        if not matches or not (last := matches[-1]) or any(match and match[1] != last[1] for match in matches):
             raise ValueError("not an SMTP reply")
         words = [match[3] or b"" if match else b"" for match in matches]
         return cls.of(int(last[1]), [word.decode("utf-8", "replace") for word in words])
@@ -150,6 +151,7 @@ class Relay(Protocol):
     name: str  #: "mail.example.com:587", never with credentials; "outbox"
     connections: int  #: most to keep open
     is_outbox: bool
+    learned_per_connection: int | None  #: mails on one connection, as earlier runs and this one have seen it end them
 
     async def connect(self) -> Conversation:
         """Return a conversation that is ready for mail; raises ``RelayRefused`` (a relay on the network)."""
@@ -168,11 +170,22 @@ _ADVICE = {
 class RelayRefused(DigestError):
     """No conversation with a relay could be begun; no mail was touched."""
 
-    def __init__(self, relay: str, phase: Phase, reply: Reply | None = None, reason: str = "") -> None:
+    def __init__(
+        self,
+        relay: str,
+        phase: Phase,
+        reply: Reply | None = None,
+        reason: str = "",
+        *,
+        advice: str | None = None,
+        cannot_log_in: bool = False,
+    ) -> None:
         said = f"refused us at {phase}: {reply}" if reply else f"failed at {phase}: {reason}"
-        super().__init__(f"relay {relay} {said}; {_ADVICE.get(phase, 'try later')}")
+        super().__init__(f"relay {relay} {said}; {advice or _ADVICE.get(phase, 'try later')}")
         self.relay = relay
         self.phase = phase
         self.reply = reply
-        if phase is Phase.AUTH and reply and reply.code >= 500:
+        #: Whether it is our login, which is no other an hour later; a 454 (RFC 4954, 4.7) or a lost connection may be.
+        self.is_login = cannot_log_in or (phase is Phase.AUTH and reply is not None and reply.code >= 500)
+        if self.is_login:
             self.exit_code = 4  # credentials, in the contract of exit codes

@@ -1,60 +1,34 @@
 """The SMTP relay: aiosmtplib connects, upgrades, greets and logs in; the mail transaction is ours.
 
 aiosmtplib's public calls cannot stop between 354 and the content, nor tell "not sent" from "maybe sent". So a wire of
-our own takes over its transport, once the relay is ready for mail.
+our own takes over its transport, once the relay is ready for mail (``conversation``).
 """
 
 import asyncio
 import contextlib
-import re
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import cache, cached_property
+from typing import Any
 
 import aiosmtplib
-import idna
 
-from digest.delivery.outcome import (
-    Conversation,
-    Envelope,
-    LostAfterDot,
-    LostBeforeDot,
-    Outcome,
-    Phase,
-    RelayRefused,
-    Replied,
-    Reply,
-    Withdrawn,
-    printable,
-)
+from digest.delivery import crash
+from digest.delivery.conversation import TIMEOUTS, SmtpConversation, Timeouts
+from digest.delivery.endurance import Endurance
+from digest.delivery.login import CannotLogIn, NoToken, TokenCommand, log_in, log_in_by_token
+from digest.delivery.outcome import Conversation, Phase, RelayRefused, Reply, printable
 from digest.delivery.relays import RelayAddress
-from digest.delivery.wire import Lost, Wire
+from digest.delivery.wire import Wire
 
-_DOT = re.compile(rb"\n\.")  # of 38 kB searched in 20 us; `in` takes 40
-_UNSAFE = re.compile(r"[\x00-\x20<>\x7f-\x9f\s]")
-# RFC 6531 3.7.4.2 and RFC 6532: said for a relay that could not take the address, without troubling it.
-_NO_SMTPUTF8 = Reply(553, "the relay does not offer SMTPUTF8, which this address needs", "5.6.7")
+# aiosmtplib's connect() also shakes hands and reads the greeting: what fails in that has one of these at its root.
+_IN_GREETING = (aiosmtplib.SMTPResponseException, aiosmtplib.SMTPServerDisconnected, aiosmtplib.SMTPReadTimeoutError)
 
-# aiosmtplib's connect() also reads the greeting: what fails in that has one of these at its root.
-_AFTER_CONNECT = (aiosmtplib.SMTPResponseException, aiosmtplib.SMTPServerDisconnected, aiosmtplib.SMTPReadTimeoutError)
+#: One of getaddrinfo's answers; the last is what its family calls an address.
+Found = tuple[socket.AddressFamily, socket.SocketKind, int, str, Any]
 
-
-@dataclass(frozen=True, slots=True)
-class Timeouts:
-    """Seconds to wait for the relay, by RFC 5321, 4.5.3.2; the first and the last are ours."""
-
-    connect: float = 30  #: for each step until it is ready for mail
-    mail: float = 300  # 4.5.3.2.2
-    rcpt: float = 300  # 4.5.3.2.3
-    data: float = 120  # 4.5.3.2.4
-    block: float = 180  # 4.5.3.2.5
-    content: float = 600  # 4.5.3.2.6: ending it early is how mail is doubled
-    quit: float = 2
-
-
-TIMEOUTS = Timeouts()
+_BY_HAND = "run DIGEST_RELAY_TOKEN_COMMAND by hand and look at what it prints"
 
 
 class SmtpRelay:
@@ -62,17 +36,58 @@ class SmtpRelay:
 
     is_outbox = False
 
-    def __init__(self, address: RelayAddress, connections: int = 10, timeouts: Timeouts = TIMEOUTS) -> None:
+    def __init__(
+        self,
+        address: RelayAddress,
+        connections: int = 10,
+        timeouts: Timeouts = TIMEOUTS,
+        tokens: TokenCommand | None = None,
+    ) -> None:
         self.name = address.name
         self.connections = connections
         self._address = address
         self._timeouts = timeouts
+        self._tokens = tokens
+        self._endurance = Endurance()
+        self._answered: object = None  # where the host answered last
+
+    @property
+    def learned_per_connection(self) -> int | None:
+        """How many mails it takes on one connection, None while it has shown no limit; set it to what it showed."""
+        return self._endurance.most
+
+    @learned_per_connection.setter
+    def learned_per_connection(self, mails: int | None) -> None:
+        self._endurance.most = mails
 
     async def connect(self) -> Conversation:
         """Return a conversation that is ready for mail: verified TLS unless smtp+plain, logged in, greeted."""
-        address, phase = self._address, Phase.CONNECT
-        client = self._client()
+        if self._tokens is None:
+            return await self._begin(self._address.password)
+        token = await self._token(self._tokens)
         try:
+            return await self._begin(token)
+        except RelayRefused as refused:
+            if refused.reply is None or not refused.is_login:
+                raise
+            newer = await self._token(self._tokens, refused=token)  # it lives an hour, and a send longer
+            if newer == token:
+                raise
+        return await self._begin(newer)
+
+    async def _token(self, tokens: TokenCommand, refused: str | None = None) -> str:
+        try:
+            return await tokens.token(refused)
+        except NoToken as error:
+            raise RelayRefused(self.name, Phase.AUTH, reason=str(error), advice=_BY_HAND, cannot_log_in=True) from error
+
+    async def _begin(self, secret: str | None) -> Conversation:
+        address, phase = self._address, Phase.CONNECT
+        client: aiosmtplib.SMTP | None = None
+        try:
+            sock = await self._dial()
+            crash.reached("connected")
+            client, phase = self._client(sock), Phase.GREETING
             await client.connect()
             phase, us = Phase.EHLO, await _our_name(client)
             await client.ehlo(hostname=us)
@@ -81,19 +96,36 @@ class SmtpRelay:
                 await client.starttls()
                 phase = Phase.EHLO  # RFC 3207 4.2: what was learned before TLS counts no more
                 await client.ehlo(hostname=us)
-            if address.user is not None and address.password is not None:
+            if address.user is not None and secret is not None:
                 phase = Phase.AUTH
-                await client.login(address.user, address.password)
-            return _take_over(client, address.per_connection, self._timeouts)
+                await (log_in_by_token if self._tokens else log_in)(client, address.user, secret)
+            crash.reached("greeted")
+            return _take_over(client, address.per_connection, self._timeouts, self._endurance)
+        except CannotLogIn as error:
+            raise RelayRefused(self.name, phase, reason=str(error), cannot_log_in=True) from error
         except (aiosmtplib.SMTPException, OSError) as error:
-            raise _refused(self.name, phase, error) from error
+            raise _refused(self.name, phase, error, is_tls=address.scheme == "smtps") from error
         finally:
-            client.close()
+            if client is not None:
+                client.close()
 
-    def _client(self) -> aiosmtplib.SMTP:
+    async def _dial(self) -> socket.socket:
+        """Return a socket that is connected to the host, first of all where it answered last."""
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(self._timeouts.connect):
+                found = await loop.getaddrinfo(self._address.host, self._address.port, type=socket.SOCK_STREAM)
+        except TimeoutError:
+            raise OSError(f"its name was not found within {self._timeouts.connect:g} s") from None
+        sock = await dial(found, self._timeouts.connect, first=self._answered)
+        with contextlib.suppress(OSError):  # it may be gone again, which whoever uses it finds out
+            self._answered = sock.getpeername()
+        return sock
+
+    def _client(self, sock: socket.socket) -> aiosmtplib.SMTP:
         return aiosmtplib.SMTP(
             hostname=self._address.host,
-            port=self._address.port,
+            sock=sock,
             use_tls=self._address.scheme == "smtps",
             start_tls=False,  # by hand, so that an error is known to be TLS's
             tls_context=self._tls,
@@ -104,129 +136,47 @@ class SmtpRelay:
     @cached_property
     def _tls(self) -> ssl.SSLContext | None:
         """Verifies certificate and host name; made once, since reading the system's authorities takes 20 ms."""
-        return None if self._address.scheme == "smtp+plain" else ssl.create_default_context()
+        if self._address.scheme == "smtp+plain":
+            return None
+        context = ssl.create_default_context()
+        context.minimum_version = ssl.TLSVersion.TLSv1_2  # RFC 8996: older ones must not be used
+        return context
 
 
-class SmtpConversation:
-    """One connection to an SMTP relay; ``outcome.Conversation`` says what its methods promise."""
+async def dial(found: Sequence[Found], seconds: float, first: object = None) -> socket.socket:
+    """Return a socket that is connected to the first address that answers (RFC 5321, 5.1); raises ``OSError``.
 
-    def __init__(self, wire: Wire, extensions: frozenset[str], mails: int | None, timeouts: Timeouts) -> None:
-        self._wire = wire
-        self._extensions = extensions
-        self._mails_left = mails
-        self._timeouts = timeouts
-        self._is_busy = False
-        self._needs_reset = False
-        self._farewell: asyncio.Future[Reply] | None = None
-        self.dot_is_out = False
-
-    @property
-    def is_open(self) -> bool:
-        return self._wire.is_open and self._farewell is None
-
-    async def hand_over(self, envelope: Envelope, mail: bytes, may_go: Callable[[], Awaitable[bool]]) -> Outcome:
-        # The last gate before the wire: a dot alone on a line would end this mail and make the relay read the rest of
-        # it as commands, whoever wrote them (RFC 5321 4.5.2).
-        if _DOT.search(mail) or mail.startswith(b".") or not mail.endswith(b"\r\n"):
-            raise ValueError("a mail must end in CRLF and have no line that begins with a dot")
-        sender, recipient = _mailbox(envelope.sender), _mailbox(envelope.recipient)
-        if not (sender + recipient).isascii() and "smtputf8" not in self._extensions:
-            return Replied(_NO_SMTPUTF8, Phase.RCPT)
-        if self._farewell is not None:
-            return LostBeforeDot("this connection has carried its last mail", Phase.MAIL)
-        self._is_busy, self.dot_is_out = True, False
-        try:
-            return await self._transact(sender, recipient, mail, may_go)
-        except BaseException:  # may_go's own, or a cancellation: half a transaction is no place to go on from
-            self._wire.drop("given up by us")
-            raise
-        finally:
-            self._is_busy = False
-            self._count()
-
-    async def close(self) -> None:
-        if self._is_busy:
-            self._wire.drop("closed by us")  # QUIT would end up inside the mail
-        try:
-            with contextlib.suppress(Lost):
-                self._farewell = self._farewell or self._wire.ask(b"QUIT")
-                await asyncio.wait([self._farewell], timeout=self._timeouts.quit)
-        finally:
-            await self._wire.close(self._timeouts.quit)
-
-    async def _transact(
-        self, sender: str, recipient: str, mail: bytes, may_go: Callable[[], Awaitable[bool]]
-    ) -> Outcome:
-        phase = Phase.MAIL
-        try:
-            await self._reset()
-            for phase, command, wanted, seconds in self._steps(sender, recipient, len(mail)):
-                reply = await self._wire.reply(self._wire.ask(command), seconds)
-                if reply.code // 100 != wanted:
-                    return self._refusal(reply, phase)
-            phase = Phase.CONTENT
-            self._wire.write(memoryview(mail)[:-2])
-            # Awaited whatever becomes of the connection meanwhile: a mark that is committed after its outcome was
-            # recorded would leave this delivery `sending` for ever.
-            if not await may_go():
-                self._wire.drop("withdrawn")
-                return Withdrawn()
-            await self._wire.drained(self._timeouts.block)
-            self.dot_is_out = True
-            answer = self._wire.ask(b"\r\n.")
-        except Lost as lost:
-            return LostBeforeDot(str(lost), phase)
-        try:
-            return self._judged(await self._wire.reply(answer, self._timeouts.content), Phase.CONTENT)
-        except Lost as lost:
-            return LostAfterDot(str(lost))
-
-    def _steps(self, sender: str, recipient: str, size: int) -> Iterator[tuple[Phase, bytes, int, float]]:
-        """Yield phase, command, class of the reply that lets us go on, and how long to wait for it."""
-        is_plain = sender.isascii() and recipient.isascii()
-        options = f" SIZE={size}" if "size" in self._extensions else ""  # RFC 1870 5
-        options += "" if is_plain else " SMTPUTF8"  # RFC 6531 3.4
-        yield Phase.MAIL, f"MAIL FROM:<{sender}>{options}".encode(), 2, self._timeouts.mail
-        yield Phase.RCPT, f"RCPT TO:<{recipient}>".encode(), 2, self._timeouts.rcpt
-        yield Phase.DATA, b"DATA", 3, self._timeouts.data
-
-    async def _reset(self) -> None:
-        """Forget the transaction that was refused before this mail (RFC 5321, 4.1.1.5)."""
-        if self._needs_reset:
-            reply = await self._wire.reply(self._wire.ask(b"RSET"), self._timeouts.mail)
-            if reply.code // 100 != 2:
-                raise self._wire.drop(f"RSET refused: {reply}")
-            self._needs_reset = False
-
-    def _refusal(self, reply: Reply, phase: Phase) -> Outcome:
-        if reply.code < 400:
-            # Out of step: passed on, a 250 for DATA would be read as a mail delivered.
-            raise self._wire.drop(f"unexpected answer: {reply}")
-        self._needs_reset = True
-        return self._judged(reply, phase)
-
-    def _judged(self, reply: Reply, phase: Phase) -> Outcome:
-        if reply.code == 421:  # RFC 5321 3.8: the relay is closing
-            self._wire.drop(str(reply))
-        return Replied(reply, phase)
-
-    def _count(self) -> None:
-        """Say QUIT after the last mail that this connection may carry; its answer is awaited in ``close``."""
-        if self._mails_left is not None:
-            self._mails_left -= 1
-            if self._mails_left <= 0 and self.is_open:
-                with contextlib.suppress(Lost):
-                    self._farewell = self._wire.ask(b"QUIT")
+    Each address has its share of the time, so that one that swallows everything does not hide the others; it costs
+    that share once, and not with every connection, when ``first`` is the address that answered last.
+    """
+    share, errors = seconds / max(1, len(found)), []
+    for family, kind, protocol, _, address in sorted(found, key=lambda one: one[4] != first):
+        with contextlib.ExitStack() as stack:
+            sock = stack.enter_context(socket.socket(family, kind, protocol))
+            try:
+                sock.setblocking(False)
+                async with asyncio.timeout(share):
+                    await asyncio.get_running_loop().sock_connect(sock, address)
+            except TimeoutError:
+                errors.append(f"no answer from {address[0]} within {share:g} s")
+            except OSError as error:
+                errors.append(str(error))
+            else:
+                stack.pop_all()  # it stays open
+                return sock
+    raise OSError("; ".join(dict.fromkeys(errors)) or "its name leads to no address")
 
 
-def _take_over(client: aiosmtplib.SMTP, mails: int | None, timeouts: Timeouts) -> SmtpConversation:
+def _take_over(
+    client: aiosmtplib.SMTP, mails: int | None, timeouts: Timeouts, endurance: Endurance
+) -> SmtpConversation:
     """Return a conversation over a client's transport; the client itself is left without one."""
     transport = client.transport
     if not isinstance(transport, asyncio.Transport):
         raise aiosmtplib.SMTPServerDisconnected("the relay closed the connection")
     wire = Wire(transport)
     client.transport = None  # so that closing the client frees its lock and leaves the connection alone
-    return SmtpConversation(wire, frozenset(client.esmtp_extensions), mails, timeouts)
+    return SmtpConversation(wire, dict(client.esmtp_extensions), mails, timeouts, endurance)
 
 
 async def _our_name(client: aiosmtplib.SMTP) -> str:
@@ -243,13 +193,13 @@ def _full_name() -> str:
     return socket.getfqdn()  # may ask a DNS that is slow to say no, so once is enough
 
 
-def _refused(relay: str, phase: Phase, error: Exception) -> RelayRefused:
-    """Return aiosmtplib's error as ours."""
+def _refused(relay: str, phase: Phase, error: Exception, *, is_tls: bool) -> RelayRefused:
+    """Return aiosmtplib's error as ours; ``is_tls``: the relay speaks TLS from the start."""
     cause = error.__cause__
-    if isinstance(cause, ssl.SSLError):  # smtps
+    if isinstance(cause, ssl.SSLError):
         phase, error = Phase.TLS, cause
-    elif phase is Phase.CONNECT and isinstance(cause or error, _AFTER_CONNECT):
-        phase = Phase.GREETING
+    elif is_tls and phase is Phase.GREETING and not isinstance(cause or error, _IN_GREETING):
+        phase = Phase.TLS
     if isinstance(error, aiosmtplib.SMTPResponseException) and 200 <= error.code < 600:
         text = error.message.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
         return RelayRefused(relay, phase, Reply.of(error.code, text.split("\n")))
@@ -257,13 +207,3 @@ def _refused(relay: str, phase: Phase, error: Exception) -> RelayRefused:
         return RelayRefused(relay, phase, reason=f"its certificate is not accepted: {error.verify_message}")
     reason = str(cause or "") or str(error).rstrip(": ") or type(error).__name__
     return RelayRefused(relay, phase, reason=printable(reason))
-
-
-def _mailbox(address: str) -> str:
-    """Return an address for the envelope, its domain as an A-label; ``ValueError`` for what could break a command."""
-    if _UNSAFE.search(address):
-        raise ValueError(f"not an address for an envelope: {address!r}")
-    local, at, domain = address.rpartition("@")
-    if domain.isascii():
-        return address
-    return local + at + idna.encode(domain, uts46=True).decode("ascii")

@@ -89,16 +89,26 @@ def parse_relay(url: str) -> RelayAddress:
     return _outbox(parts) if parts.scheme == "maildir" else _server(parts)
 
 
-def relay_for(address: RelayAddress, folder: Path, connections: int = 10) -> Relay:
-    """Return the relay at an address; ``folder`` is the project's, ``connections`` what counts without a setting."""
+def relay_for(address: RelayAddress, folder: Path, connections: int = 10, token_command: str = "") -> Relay:
+    """Return the relay at an address; ``folder`` is the project's, ``connections`` what counts without a setting.
+
+    ``token_command``: DIGEST_RELAY_TOKEN_COMMAND, for a user without a password; with neither, ``ConfigError``.
+    """
     most = address.connections or connections
     if address.is_outbox:
         from digest.delivery.outbox import Outbox
 
         return Outbox(folder / (address.path or "outbox"), most)
-    from digest.delivery.relay import SmtpRelay  # here, since aiosmtplib takes 55 ms to import
+    from digest.delivery.login import TokenCommand  # here, since aiosmtplib takes 55 ms to import
+    from digest.delivery.relay import SmtpRelay
 
-    return SmtpRelay(address, most)
+    if address.user is None or address.password is not None:
+        return SmtpRelay(address, most)
+    if not token_command:
+        raise RelayUrlError(
+            f"the relay URL of {address.name} names a user and no password; add it, or set DIGEST_RELAY_TOKEN_COMMAND"
+        )
+    return SmtpRelay(address, most, tokens=TokenCommand(token_command, folder, address.user, address.host))
 
 
 def _outbox(parts: SplitResult) -> RelayAddress:

@@ -4,6 +4,7 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
+from digest.delivery import emergency
 from digest.delivery.options import Now
 from digest.edition.audit import Account, account_for
 from digest.errors import DigestError
@@ -11,7 +12,7 @@ from digest.letter.identity import message_id
 from digest.models import DeliveryState, Newsletter
 from digest.project import Project
 from digest.settings import NewsletterSettings
-from digest.store import articles, editions, ledger, names, steering
+from digest.store import articles, editions, names, standing, steering
 from digest.store.deliveries import doubts as in_doubt
 from digest.store.deliveries import listing as deliveries_of
 from digest.store.deliveries import readers_of_letters
@@ -29,7 +30,7 @@ class NoSuchEdition(DigestError):
 def edition_json(project: Project, listed: Listed, now: Now | None = None) -> dict[str, Any]:
     """Return an edition as ``send``, ``status`` and ``editions list`` print it."""
     assert listed.edition.id is not None
-    return _json(listed, ledger.counts(project.store, listed.edition.id), now)
+    return _json(listed, standing.counts(project.store, listed.edition.id), now)
 
 
 def _json(listed: Listed, counts: Mapping[DeliveryState, int], now: Now | None = None) -> dict[str, Any]:
@@ -58,7 +59,7 @@ def counted(project: Project, newsletter: str | None, limit: int | None) -> list
     if newsletter is not None:
         number = names.find(project.store, Newsletter, project.newsletter(newsletter).name) or 0
     listed = editions.listing(project.store, newsletter_id=number, limit=limit)
-    counts = ledger.all_counts(project.store)
+    counts = standing.all_counts(project.store)
     none = dict.fromkeys(DeliveryState, 0)
     return [_json(one, counts.get(one.edition.id or 0, none)) for one in listed]
 
@@ -123,6 +124,10 @@ def doubts(project: Project, key: str | None, *, is_anybody_sending: bool) -> li
     """Return the mail of which nobody knows whether it has arrived; looking settles nothing."""
     edition_id = find_edition(project, key).edition.id if key is not None else None
     found = in_doubt(project.store, edition_id, interrupted=not is_anybody_sending)
+    if not is_anybody_sending:
+        # Of some that are marked still the relay has answered, and only the store could not take it.
+        known = emergency.answered(project.store)
+        found = [one for one in found if (one.edition_id, one.subscriber_id, one.attempt) not in known]
     numbers = {one.edition_id for one in found}
     listed = {one.edition.id: one for one in editions.listing(project.store, numbers=list(numbers))} if found else {}
     return [

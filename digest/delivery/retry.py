@@ -10,6 +10,7 @@ from digest.store.ledger import DOUBT, Entry
 
 FIRST_WAIT = dt.timedelta(minutes=5)
 LONGEST_WAIT = dt.timedelta(hours=1)
+SHORTEST_WAIT = dt.timedelta(minutes=1)  #: greylists hold a try that comes too soon against us
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +26,9 @@ class Trial:
 
 
 def back_off(attempt: int, luck: float) -> dt.timedelta:
-    """Return how long a delivery waits after this many attempts: about 5 min, doubling up to 1 h, with jitter."""
+    """Return how long a delivery waits after this many attempts: up to 5 min, doubling to 1 h, with full jitter."""
     longest = min(LONGEST_WAIT, FIRST_WAIT * (1 << min(attempt - 1, 10)))
-    return longest * (0.5 + luck / 2)
+    return SHORTEST_WAIT + (longest - SHORTEST_WAIT) * luck
 
 
 def next_entry(outcome: Outcome, trial: Trial, *, resend_doubts: bool = True, close_doubts: bool = False) -> Entry:

@@ -2,10 +2,11 @@
 
 import datetime as dt
 
+from digest.delivery.examine import examine
 from digest.delivery.freeze import Draft, newsletter_row, render
 from digest.delivery.preflight import Verdict
 from digest.delivery.roads import Roads
-from digest.delivery.run import TRIES, examine
+from digest.delivery.run import TRIES
 from digest.delivery.steer import Steered, again, deed, number_of, once_quiet, taking
 from digest.delivery.verbs import Verb
 from digest.delivery.wish import Wish

@@ -36,8 +36,8 @@ class Roads:
 def roads(project: Project) -> Roads:
     """Return the relays that DIGEST_RELAY_URL names; ConfigError for one that cannot be read."""
     addresses = parse_relays(project.environment.relay_url.get_secret_value())
-    most = project.environment.relay_connections
-    return Roads(addresses, tuple(relay_for(address, project.folder, most) for address in addresses))
+    most, tokens = project.environment.relay_connections, project.environment.relay_token_command.get_secret_value()
+    return Roads(addresses, tuple(relay_for(address, project.folder, most, tokens) for address in addresses))
 
 
 def options(project: Project, chosen: Roads, wait: dt.timedelta, in_doubt: str) -> Options:
@@ -50,4 +50,5 @@ def options(project: Project, chosen: Roads, wait: dt.timedelta, in_doubt: str) 
         drain=project.environment.drain,
         limits=read_rate(shared) if shared else (),
         relay_limits=[read_rate(address.rate) if address.rate else () for address in chosen.addresses],
+        domain_limits={domain: read_rate(rate) for domain, rate in project.file.domain_rates.items()},
     )

@@ -1,77 +1,35 @@
 """What ``digest send`` does with a newsletter: go on with what is open, decide about a date, freeze, send."""
 
-import asyncio
-import contextlib
 import datetime as dt
-import signal
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from digest.delivery import alerts
-from digest.delivery.options import Now, Watch
-from digest.delivery.preflight import Finding, Subject, Verdict, check
+from digest.delivery.examine import examine
+from digest.delivery.options import Now
+from digest.delivery.preflight import Finding, Verdict
+from digest.delivery.refusals import Declined, FutureDate, NoFirstEdition, OtherRoad, Unsettled
 from digest.delivery.report import edition_json
 from digest.delivery.roads import Roads, options
 from digest.delivery.send import Sending
+from digest.delivery.signals import run_stoppable
 from digest.delivery.wish import Desk, Ending, Result, Wish
-from digest.environment import is_readable_by_others
-from digest.errors import ConfigError, DigestError
 from digest.models import Edition, EditionState, Newsletter
 from digest.project import Project, who_does_this
 from digest.settings import NewsletterSettings
-from digest.store import editions, home, ledger, names, steering
+from digest.store import editions, home, ledger, names, standing, steering
+from digest.store.disk import require_room
 from digest.store.editions import OPEN, UNBOUND, Listed
 from digest.store.lock import hold, is_held, send_lock
 from digest.store.steering import Deed
+from digest.store.torn import refuse_torn_store
 
 if TYPE_CHECKING:
     from digest.delivery.freeze import Draft
 
 
-class FutureDate(DigestError):
-    """An edition was asked for a date that has not come."""
-
-    exit_code = 2
-
-    def __init__(self, date: dt.date) -> None:
-        super().__init__(f"{date.isoformat()} has not come yet: its articles are not out; send it on the day")
-
-
-class OtherRoad(ConfigError):
-    """An edition that has begun to go out one way was asked to go on by another."""
-
-    def __init__(self, key: str) -> None:
-        super().__init__(
-            f"{key} has begun to go out through a relay, and DIGEST_RELAY_URL is the outbox now: "
-            "set it back to go on, nobody would be mailed this way"
-        )
-
-
-class NoFirstEdition(DigestError):
-    """An extra edition was asked for a date that has not had its own."""
-
-    def __init__(self, key: str) -> None:
-        super().__init__(f"{key} has not been sent, so there can be no extra edition of the date: digest send first")
-
-
-class Unsettled(DigestError):
-    """Articles changed between rendering and freezing, time after time."""
-
-    def __init__(self, key: str) -> None:
-        super().__init__(f"{key} could not be frozen: its articles keep changing; run this again when they are quiet")
-
-
-class Declined(DigestError):
-    """The person at the terminal said no."""
-
-    def __init__(self) -> None:
-        super().__init__("nothing was sent")
-
-
-REACH_AGAIN = (2, 5)  #: seconds between the tries to reach base_url
 TRIES = 3  #: drafts, while articles change under them
 
 
@@ -116,7 +74,7 @@ def send_due(project: Project, newsletter: NewsletterSettings, roads: Roads, wis
     results = []
     for one in open_editions(project, newsletter, roads):
         wait = wish.wait if one.edition.date == wish.date else dt.timedelta()
-        if ledger.has_work(project.store, one.edition.id or 0, dt.datetime.now(dt.UTC) + wait):
+        if standing.has_work(project.store, one.edition.id or 0, dt.datetime.now(dt.UTC) + wait):
             desk.begin()
             results.append(_go(project, one.edition, roads, replace(wish, wait=wait), desk))
             if results[-1].now.interrupted:
@@ -201,6 +159,8 @@ def _send_new(
 ) -> Result:
     from digest.delivery.freeze import draft, freeze  # going on with a frozen edition needs no templates
 
+    if not wish.dry_run:
+        refuse_torn_store(project.store)
     for _ in range(TRIES):
         made = draft(project, newsletter, date, dt.datetime.now(dt.UTC), number=number)
         verdict = examine(project, made, roads, wish)
@@ -213,6 +173,7 @@ def _send_new(
             return _decide(project, made, EditionState.HELD, reasons, verdict, desk)
         if not desk.confirm(made, roads):
             raise Declined
+        require_room(project.store.path, made.readers)
         edition = freeze(project, made, rehearsal=roads.rehearsal)
         if edition is not None:
             _end_older(project, edition)
@@ -230,44 +191,6 @@ def _end_older(project: Project, edition: Edition) -> None:
             continue
         ledger.expire(project.store, number, now)
         steering.finish(project.store, older.edition, now)
-
-
-def examine(project: Project, made: "Draft", roads: Roads, wish: Wish) -> Verdict:
-    """Return what preflight says of a draft that would go by these roads."""
-    store, newsletter = project.store, made.newsletter
-    known = names.names(store, Newsletter).values()
-    earlier = editions.listing(store, newsletter_id=made.row.id, states=[EditionState.REHEARSED, *OPEN])
-    subject = Subject(
-        newsletter=newsletter,
-        letters=made.letters,
-        articles=made.layout.count,
-        readers=made.readers,
-        base_url=project.base_url,
-        network=roads.network,
-        signing=bool(project.file.domains),
-        gone=sorted(name for name in known if name not in project.file.newsletters),
-        known=editions.has_frozen(store, made.row.id or 0),
-        rehearsed=[one.key for one in earlier if one.edition.rehearsal and one.edition.date != made.date],
-        exposed=is_readable_by_others(project.folder / ".env"),
-        late_by=wish.late_by,
-        unreachable=_unreachable(project, roads),
-    )
-    return check(subject, wish.force)
-
-
-def _unreachable(project: Project, roads: Roads) -> str:
-    """Return why base_url does not lead to us, empty when it does, or where nobody could tell."""
-    if not roads.network or not project.base_url.startswith("https://"):
-        return ""
-    from digest.delivery.reach import reach  # only what goes over the network needs its client
-
-    words = reach(project.base_url, project.store.installation.uid)
-    for pause in REACH_AGAIN:  # a hiccup of the network must not hold a morning's letter
-        if words is None:
-            break
-        time.sleep(pause)
-        words = reach(project.base_url, project.store.installation.uid)
-    return words or ""
 
 
 def _decide(
@@ -301,7 +224,7 @@ def _result(
     project: Project, edition: Edition, ending: Ending, now: Now | None = None, findings: tuple[Finding, ...] = ()
 ) -> Result:
     listed = editions.listing(project.store, numbers=[edition.id or 0])[0]
-    left = ledger.open_count(project.store, edition.id or 0)
+    left = standing.open_count(project.store, edition.id or 0)
     return Result(ending, listed.key, edition_json(project, listed, now), left, now or Now(), findings)
 
 
@@ -321,40 +244,10 @@ def _go(
         home.begin_generation(project.store)
     how = options(project, roads, wish.wait, wish.in_doubt)
     watch = desk.watch(listed.key)
-    now = run(Sending(project.store, project.keys, edition, roads.relays, how, watch), watch)
+    now = run_stoppable(Sending(project.store, project.keys, edition, roads.relays, how, watch), watch)
     if not roads.rehearsal:
         home.begin_generation(project.store)  # a copy taken while this ran is of yesterday from here on
     result = _result(project, edition, Ending.RAN, now, findings)
     if not desk.is_attended:
         alerts.after(project, edition, result)
     return result
-
-
-def run(sending: Sending, watch: Watch) -> Now:
-    """Send until nothing is left to do, or SIGTERM or Ctrl-C ends it with its open conversations finished."""
-
-    async def whole() -> Now:
-        with _stopped_by_signals(sending, watch):
-            return await sending.run()
-
-    return asyncio.run(whole())
-
-
-@contextmanager
-def _stopped_by_signals(sending: Sending, watch: Watch) -> Iterator[None]:
-    loop = asyncio.get_running_loop()
-
-    def stop() -> None:
-        watch.say("stopping: open conversations are being finished")
-        sending.stop()
-
-    # Not the main thread (a test, a server): whoever runs us stops us in another way.
-    with contextlib.suppress(ValueError, RuntimeError):
-        for signum in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(signum, stop)
-    try:
-        yield
-    finally:
-        with contextlib.suppress(ValueError, RuntimeError):
-            for signum in (signal.SIGTERM, signal.SIGINT):
-                loop.remove_signal_handler(signum)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+from digest.delivery import emergency
 from digest.delivery.report import find_edition
 from digest.delivery.run import alone, is_anybody_sending
 from digest.delivery.verbs import TAKES, Verb, WrongState, is_done, objection
@@ -75,6 +76,7 @@ def cancel(project: Project, key: str, now: dt.datetime, *, unbind: bool) -> Ste
     ):
         return cancel(project, key, now, unbind=unbind)
     with contextlib.suppress(BusyError), alone(project):  # nobody is sending: what was going out is a doubt
+        emergency.replay_journal(project.store)
         ledger.take_over(project.store, listed.edition, now)
     count = steering.cancel_open(project.store, number, now)
     freed = steering.unbind(project.store, number, deed("unbound", now)) if unbind else 0

@@ -10,8 +10,8 @@ async def until(stopping: asyncio.Event, ending: asyncio.Event, drain: float) ->
     await sleep(drain, ending)
 
 
-async def sleep(seconds: float, *unless: asyncio.Event) -> bool:
-    """Sleep, but wake when one of the events comes; return whether one has."""
+async def sleep(seconds: float | None, *unless: asyncio.Event) -> bool:
+    """Sleep, None for as long as it takes, but wake when one of the events comes; return whether one has."""
     waits = [asyncio.create_task(event.wait()) for event in unless]
     try:
         await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from dataclasses import dataclass
 
 from digest.delivery.outcome import Reply, is_last, printable
 
@@ -10,6 +11,15 @@ MAX_REPLY = 64 * 1024
 
 class Lost(Exception):
     """The connection is of no more use; says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How a connection ended."""
+
+    reason: str
+    at: float  #: as Wire.now() says it
+    by_relay: bool  #: it closed, or said 421
 
 
 class Wire(asyncio.Protocol):
@@ -21,7 +31,7 @@ class Wire(asyncio.Protocol):
         self._buffer = bytearray()
         self._lines: list[bytes] = []
         self._expected: deque[asyncio.Future[Reply]] = deque()
-        self._reason: str | None = None
+        self.end: End | None = None  #: the first reason stays
         self._flowing = asyncio.Event()
         self._flowing.set()
         self._closed: asyncio.Future[None] = self._loop.create_future()
@@ -31,10 +41,18 @@ class Wire(asyncio.Protocol):
 
     @property
     def is_open(self) -> bool:
-        return self._reason is None and not self._transport.is_closing()
+        return self.end is None and not self._transport.is_closing()
+
+    def now(self) -> float:
+        """Return seconds of the clock that connections are measured by."""
+        return self._loop.time()
 
     def ask(self, command: bytes) -> asyncio.Future[Reply]:
         """Send a line and return where its reply will be; raises ``Lost`` when it cannot have left this machine."""
+        if not self._expected and (self._buffer or self._lines):
+            # What it has begun to say unasked would be read as the beginning of this reply.
+            begun = b" ".join((*self._lines, bytes(self._buffer)))[:80]
+            raise self.drop(f"not asked for: {printable(begun.decode('utf-8', 'replace'))!r}")
         self.write(command + b"\r\n")
         answer: asyncio.Future[Reply] = self._loop.create_future()
         self._expected.append(answer)
@@ -45,7 +63,7 @@ class Wire(asyncio.Protocol):
         if self.is_open:
             self._transport.write(data)
         if not self.is_open:  # before, or because of it
-            raise self.drop("the relay closed the connection")
+            raise self.drop("the relay closed the connection", by_relay=True)
 
     async def reply(self, answer: asyncio.Future[Reply], seconds: float) -> Reply:
         """Return what ``ask`` promised; raises ``Lost``."""
@@ -63,21 +81,21 @@ class Wire(asyncio.Protocol):
                     await self._flowing.wait()
         except TimeoutError:
             raise self.drop(f"the relay took no data for {seconds:g} s") from None
-        if self._reason is not None:
-            raise Lost(self._reason)
+        if self.end is not None:
+            raise Lost(self.end.reason)
 
-    def drop(self, reason: str) -> Lost:
+    def drop(self, reason: str, *, by_relay: bool = False) -> Lost:
         """End the connection at once, nothing more goes out; return the error to raise. The first reason stays."""
-        if self._reason is None:
-            self._reason = reason
+        if self.end is None:
+            self.end = End(reason, self.now(), by_relay)
             self._transport.abort()
         self._flowing.set()
         while self._expected:
             answer = self._expected.popleft()
             if not answer.done():
-                answer.set_exception(Lost(self._reason))
+                answer.set_exception(Lost(self.end.reason))
                 answer.exception()  # seen: not every answer has somebody waiting for it
-        return Lost(self._reason)
+        return Lost(self.end.reason)
 
     async def close(self, seconds: float) -> None:
         """Close the connection, by force after this long."""
@@ -108,7 +126,7 @@ class Wire(asyncio.Protocol):
 
     def _answer(self, reply: Reply) -> None:
         if not self._expected:  # the 421 of an idle connection, or a relay out of step with us
-            self.drop(str(reply))
+            self.drop(str(reply), by_relay=reply.code == 421)
         elif not (answer := self._expected.popleft()).done():
             answer.set_result(reply)
 
@@ -119,6 +137,6 @@ class Wire(asyncio.Protocol):
         self._flowing.set()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.drop(f"connection lost: {exc}" if exc else "the relay closed the connection")
+        self.drop(f"connection lost: {exc}" if exc else "the relay closed the connection", by_relay=True)
         if not self._closed.done():
             self._closed.set_result(None)

@@ -56,6 +56,8 @@ class Result:
             return 130
         if self.ending is Ending.HELD or self.now.turned is EditionState.PAUSED:
             return 6
+        if self.now.storm:
+            return 1
         if self.ending is not Ending.RAN or not self.open:
             return 0
         if self.now.refused_login:

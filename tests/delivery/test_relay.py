@@ -2,131 +2,58 @@
 
 import asyncio
 import datetime as dt
-import gc
-import logging
 import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+import warnings
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import trustme
 from aiosmtpd import smtp as aiosmtpd
 
+from digest.delivery.conversation import SmtpConversation, Timeouts
 from digest.delivery.outcome import (
-    Conversation,
     Envelope,
     LostAfterDot,
     LostBeforeDot,
-    Outcome,
     Phase,
-    RelayRefused,
     Replied,
     Reply,
     Withdrawn,
 )
-from digest.delivery.relay import SmtpConversation, SmtpRelay, Timeouts
+from digest.delivery.relay import SmtpRelay
 from digest.delivery.relays import parse_relay
-from digest.demo.smtpd import Action, Answer, Received, RecordingServer, Script, Step
+from digest.demo.smtpd import Action, Answer, Received, RecordingServer, Step
+from tests.talking import (
+    ENVELOPE,
+    HASTY,
+    PATIENT,
+    a_mail,
+    at,
+    bare_server,
+    certified,
+    hand_one_over,
+    lead_to_content,
+    no,
+    once,
+    received,
+    recorded,
+    refused,
+    talk,
+    yes,
+)
 
-PATIENT = Timeouts(*[5.0] * 7)
-HASTY = Timeouts(*[0.1] * 7)
-ENVELOPE = Envelope("bounce+abc@example.com", "asa@example.net")
+pytestmark = pytest.mark.usefixtures("quick_collections", "nothing_is_left_lying_about")
+
 ACCEPTED = (250, 251, 252)
 REFUSALS = (450, 451, 452, 550, 552, 554)
 
 #: The steps of a mail as the recording server names them, with the phase they are to us.
 STEPS = [("mail", Phase.MAIL), ("rcpt", Phase.RCPT), ("data", Phase.DATA), ("dot", Phase.CONTENT)]
 BEFORE_DOT = [*STEPS[:3], ("content", Phase.CONTENT)]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quick_collections() -> Iterator[None]:
-    """Keep what the imports left behind out of the collection after each test: 1 ms in place of 20."""
-    gc.freeze()
-    yield
-    gc.unfreeze()
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_left_lying_about(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    yield
-    gc.collect()  # futures and tasks that nobody asked complain when they go
-    assert [
-        r.getMessage() for r in caplog.get_records("call") if r.name == "asyncio" and r.levelno >= logging.ERROR
-    ] == []
-
-
-def a_mail(text: str = "Hej!", lines: int = 3) -> bytes:
-    return b"Message-ID: <1@example.com>\r\nSubject: Senaste nytt\r\n\r\n" + f"{text}\r\n".encode() * lines
-
-
-def received(mail: bytes, envelope: Envelope = ENVELOPE) -> Received:
-    return Received(envelope.sender, envelope.recipient, mail)
-
-
-def at(name: str, answer: Answer, mail: int = 1) -> Script:
-    """Return a script that gives this answer at one step of one mail, and is well behaved otherwise."""
-    return lambda step: answer if (step.name, step.mail) == (name, mail) else None
-
-
-def once(name: str, answer: Answer) -> Script:
-    """Return a script that gives this answer the first time a step is taken."""
-    answers = iter([answer])
-    return lambda step: next(answers, None) if step.name == name else None
-
-
-def recorded(steps: list[str], script: Script = lambda step: None) -> Script:
-    def run(step: Step) -> Answer:
-        steps.append(f"{step.name} {step.argument}".strip())
-        return script(step)
-
-    return run
-
-
-@asynccontextmanager
-async def bare_server(
-    serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
-) -> AsyncIterator[str]:
-    """Run a server of a test's own making and return its URL."""
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    async with server:
-        yield f"smtp+plain://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-
-
-async def lead_to_content(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    for reply in (b"220 hej", b"250 hej", b"250 ok", b"250 ok"):
-        writer.write(reply + b"\r\n")
-        await reader.readline()
-    writer.write(b"354 go\r\n")
-
-
-async def yes() -> bool:
-    return True
-
-
-async def no() -> bool:
-    return False
-
-
-@asynccontextmanager
-async def talk(url: str, timeouts: Timeouts = PATIENT) -> AsyncIterator[Conversation]:
-    conversation = await SmtpRelay(parse_relay(url), timeouts=timeouts).connect()
-    try:
-        yield conversation
-    finally:
-        await conversation.close()
-        assert not conversation.is_open
-
-
-async def hand_one_over(script: Script | None, timeouts: Timeouts = PATIENT) -> tuple[Outcome, bool, list[Received]]:
-    """Return what came of one mail to such a server, whether the conversation is still open, and what arrived."""
-    async with RecordingServer(script=script) as server, talk(server.url, timeouts) as conversation:
-        outcome = await conversation.hand_over(ENVELOPE, a_mail(), yes)
-        return outcome, conversation.is_open, server.mails
 
 
 # --- Mails that arrive
@@ -655,15 +582,6 @@ async def test_server_that_closes_an_idle_connection_is_noticed() -> None:
 # --- Connections that never begin
 
 
-async def refused(url: str, timeouts: Timeouts = HASTY) -> RelayRefused:
-    relay = SmtpRelay(parse_relay(url), timeouts=timeouts)
-    with pytest.raises(RelayRefused) as caught:
-        await relay.connect()
-    assert caught.value.relay == relay.name
-    assert "\n" not in str(caught.value)
-    return caught.value
-
-
 async def test_relay_that_is_not_there_is_named_with_what_to_check() -> None:
     async with RecordingServer() as server:
         url = server.url
@@ -728,25 +646,6 @@ async def test_banner_that_drips_is_given_up_in_time() -> None:
 
 
 # --- TLS and logins, against aiosmtpd
-
-
-@pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    return trustme.CA()
-
-
-@pytest.fixture
-def trusted(authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> trustme.CA:
-    """Our throw-away authority, trusted by this machine."""
-    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
-    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
-    return authority
-
-
-def certified(authority: trustme.CA, name: str = "localhost", not_after: dt.datetime | None = None) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert(name, not_after=not_after).configure_cert(context)
-    return context
 
 
 @dataclass
@@ -893,6 +792,21 @@ async def test_certificate_that_does_not_hold_gets_nothing(trusted: trustme.CA, 
 
     assert (error.phase, error.reply) == (Phase.TLS, None)
     assert "certificate is not accepted" in str(error)
+    assert (server.mails, server.logins) == ([], [])
+
+
+@pytest.mark.parametrize("scheme", ["smtp", "smtps"])
+async def test_tls_of_another_age_gets_nothing(trusted: trustme.CA, scheme: str) -> None:  # RFC 8996
+    context = certified(trusted)
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # it is what this test is about
+        context.minimum_version, context.maximum_version = ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1
+    starttls, tls = (context, None) if scheme == "smtp" else (None, context)
+    async with independent_server(starttls, tls) as server:
+        error = await refused(f"{scheme}://editor:pw@localhost:{server.port}", PATIENT)
+
+    assert (error.phase, error.reply) == (Phase.TLS, None)
     assert (server.mails, server.logins) == ([], [])
 
 

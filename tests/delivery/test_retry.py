@@ -1,11 +1,12 @@
 """What becomes of a delivery after an attempt (RFC 5321, 4.2.1 and 6.1; RFC 1047 for what nobody can know)."""
 
 import datetime as dt
+from itertools import pairwise
 
 import pytest
 
 from digest.delivery.outcome import LostAfterDot, LostBeforeDot, Outcome, Phase, Replied, Reply, Withdrawn
-from digest.delivery.retry import FIRST_WAIT, LONGEST_WAIT, Trial, back_off, next_entry
+from digest.delivery.retry import FIRST_WAIT, LONGEST_WAIT, SHORTEST_WAIT, Trial, back_off, next_entry
 from digest.models import DeliveryState
 from digest.store.ledger import DOUBT
 
@@ -138,6 +139,9 @@ def test_back_off_begins_at_minutes_doubles_and_ends_at_an_hour() -> None:
     assert back_off(10_000, luck=1.0) == LONGEST_WAIT
 
 
-def test_back_off_is_spread_by_luck_and_never_below_half() -> None:
-    assert back_off(1, luck=0.0) == FIRST_WAIT / 2
-    assert FIRST_WAIT / 2 < back_off(1, luck=0.5) < FIRST_WAIT
+@pytest.mark.parametrize("attempt", [1, 2, 5, 100])
+def test_back_off_is_spread_evenly_by_luck_and_never_under_a_minute(attempt: int) -> None:
+    waits = [back_off(attempt, luck) for luck in (0.0, 0.25, 0.5, 0.75, 1.0)]
+
+    assert waits[0] == SHORTEST_WAIT
+    assert {later - earlier for earlier, later in pairwise(waits)} == {(waits[-1] - waits[0]) / 4}
