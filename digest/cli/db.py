@@ -190,11 +190,11 @@ def _tell_last_edition(store: "Store") -> None:
 
 def _tell_open_editions(store: "Store") -> None:
     """Name the editions that go on from this store, and what that may mean for their readers."""
-    from digest.store import editions, ledger
+    from digest.store import editions, standing
 
     for one in editions.listing(store, states=editions.OPEN):
         if not one.edition.rehearsal:
-            left = show.several(ledger.open_count(store, one.edition.id or 0), "letter")
+            left = show.several(standing.open_count(store, one.edition.id or 0), "letter")
             show.say(
                 f"{one.key} is open, and the next send goes on with {left}: whoever was mailed since the copy "
                 f"was taken gets it again, unless you: digest editions cancel {one.key}"

@@ -72,9 +72,9 @@ def check(
     json: JsonOption = False,
 ) -> None:
     """Preflight on its own: what would hold a send, and what deserves a look. Exits with 6 when something holds."""
+    from digest.delivery.examine import examine
     from digest.delivery.freeze import draft
     from digest.delivery.roads import roads
-    from digest.delivery.run import examine
     from digest.delivery.wish import Wish
     from digest.project import open_project
 

@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from email.utils import parseaddr
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +11,7 @@ import typer
 from digest.cli import show
 from digest.cli.options import DateOption, ForceOption, JsonOption, ProjectOption, VerboseOption, YesOption
 from digest.cli.show import several
-from digest.errors import BusyError, ConfigError, DigestError
+from digest.errors import BusyError, ConfigError, DigestError, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -190,7 +190,8 @@ def _send_due(
                     results += send_due(project, settings, ways, wish, desk)
                 except DigestError as error:
                     show.say(show.error_line(f"{settings.name}: {error}"))  # the JSON object comes at the end
-                    alerts.failed(project, settings.name, settings.name, str(error), dt.datetime.now(dt.UTC))
+                    with suppress(StoreError):
+                        alerts.failed(project, settings.name, settings.name, str(error), dt.datetime.now(dt.UTC))
                     code = max(code, error.exit_code, key=WEIGHT.index)
                 if results and results[-1].now.interrupted:
                     break
@@ -205,8 +206,9 @@ def _alarm(project: "Project", wanted: "list[NewsletterSettings]", error: Digest
 
     if error.exit_code in (1, 4) and not show.is_terminal():
         names = ", ".join(settings.name for settings in wanted)
-        alerts.failed(project, wanted[0].name, names, str(error), dt.datetime.now(dt.UTC))
-        _tell_editors(project)
+        with suppress(StoreError):  # a store that takes no outcome takes no alert; what is wrong with it is told
+            alerts.failed(project, wanted[0].name, names, str(error), dt.datetime.now(dt.UTC))
+            _tell_editors(project)
 
 
 def _tell_editors(project: "Project", known: Sequence[str] = ()) -> None:

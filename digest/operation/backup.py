@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from digest import __version__
-from digest.errors import DigestError, StoreMissing
+from digest.delivery import emergency
+from digest.errors import DigestError, StoreError, StoreMissing
 from digest.operation import archive
 from digest.operation.archive import DOTENV, FOLDERS, STORE, Manifest, Member
 from digest.operation.stopping import stoppable
@@ -21,7 +22,7 @@ from digest.store.lock import hold
 from digest.store.snapshot import Contents
 
 #: What stands beside a store and belongs to it.
-BESIDE = ("", "-wal", "-shm", "-journal", "-home", "-send.lock", "-sync.lock", "-upgrade.lock")
+BESIDE = ("", "-wal", "-shm", "-journal", "-home", "-emergency", "-send.lock", "-sync.lock", "-upgrade.lock")
 KEY = "DIGEST_SECRET_KEY"
 STOPS_LINKS = "without it links in letters already sent stop working"
 
@@ -209,6 +210,7 @@ def _add(target: zipfile.ZipFile, source: Source) -> Member:
 def _missing(configuration: Configuration, named: Iterable[str], taken: set[str]) -> Iterator[str]:
     """Yield in words what of a project is not in its backup."""
     folder = configuration.folder
+    yield from _outcomes(configuration.database)
     key = next(one.source for one in configuration.given if one.name == KEY)
     if key == DOTENV and DOTENV not in taken:
         yield f"{DOTENV} with {KEY} (--with-secrets takes it in; {STOPS_LINKS})"
@@ -221,3 +223,16 @@ def _missing(configuration: Configuration, named: Iterable[str], taken: set[str]
             yield f"{name} with a secret"
     folders = ("outbox", "preview", *(source.folder for source in configuration.file.sources.values() if source.folder))
     yield from (f"{name.rstrip('/')}/" for name in dict.fromkeys(folders) if (folder / name).is_dir())
+
+
+def _outcomes(database: Path) -> Iterator[str]:
+    """Yield that outcomes wait beside the store, which is taken without them."""
+    name = emergency.journal_file(database).name
+    try:
+        kept = len(emergency.waiting(database))
+    except StoreError:
+        yield f"{name}, which cannot be read (digest db check)"
+        return
+    if kept:
+        letters = f"{kept:,} letter" + ("" if kept == 1 else "s")
+        yield f"{name}, where what came of {letters} waits for the next digest send"

@@ -8,7 +8,7 @@ from digest.operation.due import expected
 from digest.operation.schedule import MINUTE, Slot, expected_at
 from digest.project import Project
 from digest.settings import NewsletterSettings
-from digest.store import editions, ledger, names
+from digest.store import editions, names, standing
 from digest.store.articles import edition_key
 
 #: States in which a date is done with, whatever came of it.
@@ -50,5 +50,5 @@ def _is_out(project: Project, edition: Edition | None) -> bool:
     if edition is None or edition.id is None:
         return False
     if edition.state is EditionState.SENDING:  # some relays may put off some of it for hours
-        return ledger.counts(project.store, edition.id)[DeliveryState.SENT] > 0
+        return standing.counts(project.store, edition.id)[DeliveryState.SENT] > 0
     return edition.state in DONE

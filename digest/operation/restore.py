@@ -25,7 +25,7 @@ from digest.store.upgrade import migrate, versions
 from digest.tokens import keyring
 
 #: What belongs to a store; the log of another one would be written over the one that is restored.
-WITH_STORE = ("", "-wal", "-shm", "-journal", "-home")
+WITH_STORE = ("", "-wal", "-shm", "-journal", "-home", "-emergency")
 PRIVATE = 0o600
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from digest.delivery import emergency
 from digest.errors import ConfigError, StoreError, StoreMissing
 from digest.store import health
 from digest.store.health import Trouble
@@ -54,9 +55,20 @@ def examine(database: Path) -> list[Finding]:
         return [Finding("store", str(error), "run this again when it is free")]
     try:
         damage = [Finding("integrity", words, RESTORE) for words in health.damage(database)]
-        return damage or [*_judged(health.troubles(database), is_sending(database))]
+        return damage or [*_judged(health.troubles(database), is_sending(database)), *_emergency(database)]
     except StoreError as error:
         return [Finding("integrity", str(error), RESTORE)]
+
+
+def _emergency(database: Path) -> list[Finding]:
+    """Return a note when outcomes wait that the store could not take; a finding when nobody can read them."""
+    try:
+        kept = emergency.waiting(database)
+    except StoreError as error:
+        return [Finding("emergency", str(error), "see to that file, then digest send")]
+    path = emergency.journal_file(database)
+    words = f"what came of {counted(len(kept))['letters']} waits in {path.name}, for the store could not take it"
+    return [Finding("emergency", words, "digest send", is_note=True)] if kept else []
 
 
 def is_sending(database: Path) -> bool:

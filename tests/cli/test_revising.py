@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from digest.delivery.examine import examine
 from digest.delivery.preflight import Verdict
-from digest.delivery.run import examine
 from digest.demo.smtpd import RecordingServer
 from digest.store import articles
 from tests.cli.conftest import Run

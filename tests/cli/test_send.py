@@ -281,6 +281,7 @@ def test_mail_in_doubt_can_be_closed_unsent(over_smtp: Path, digest: Run, monkey
 def test_a_second_doubt_stays_in_doubt_and_is_closed(
     over_smtp: Path, digest: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("digest.delivery.line.FIRST_PAUSE", 0.01)
     with serving(answering("dot", Action.DROP, "")) as server:
         use(monkeypatch, server.url)
         sent = digest("send", *DATE, "--json")

@@ -15,7 +15,7 @@ from digest.people.erasure import Forgotten, Place, erase, places
 from digest.people.lists import find, person
 from digest.people.suppression import suppress
 from digest.project import Project
-from digest.store import ledger, names, people, suppression
+from digest.store import ledger, names, people, standing, suppression
 from digest.store.ledger import Entry, Ledger, Mark
 from digest.store.subscriptions import Enrolled
 from digest.store.tables import EDITION_CHANGE
@@ -116,7 +116,7 @@ def test_ledger_row_stays_to_be_counted_and_what_is_open_is_withdrawn(
     ledger_row = "SELECT state, address, name FROM delivery WHERE subscriber_id = 1"
     assert query(project.store.path, ledger_row) == [(int(after), None, None)]
     assert withdrawn == (after is DeliveryState.WITHDRAWN)
-    assert sum(ledger.counts(project.store, 1).values()) == 2
+    assert sum(standing.counts(project.store, 1).values()) == 2
 
 
 def test_words_of_relays_about_them_are_emptied(project: Project) -> None:
@@ -147,7 +147,7 @@ def test_send_that_is_under_way_ends_as_it_would(project: Project) -> None:
 
     book.record(first, Entry(DeliveryState.SENT, NOON, 1, code=250)).result()
     assert book.mark_sending(second, NOON).result() is not Mark.GO
-    counts = ledger.counts(project.store, 1)
+    counts = standing.counts(project.store, 1)
     assert (counts[DeliveryState.SENT], counts[DeliveryState.WITHDRAWN]) == (1, 1)
 
 

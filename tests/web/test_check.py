@@ -58,7 +58,7 @@ def test_links_that_lead_to_this_project_pass(
 def test_links_that_lead_nowhere_hold_the_edition_unless_forced(
     ready: Mailed, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("digest.delivery.run.REACH_AGAIN", (0.01,))
+    monkeypatch.setattr("digest.delivery.examine.REACH_AGAIN", (0.01,))
     with socket.create_server(("localhost", 0)) as server:
         url = f"https://localhost:{server.getsockname()[1]}"
     monkeypatch.setenv("DIGEST_BASE_URL", url)
