@@ -3,6 +3,8 @@
 
 PYTHON ?= python3
 TESTS ?= tests
+KILLS ?= 500
+CUTS ?= 2000
 
 BIN := .venv/bin
 NEEDS := pyproject.toml constraints.txt
@@ -23,7 +25,7 @@ INSTALL = PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
   $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
 endif
 
-.PHONY: help demo test check bench setup lock clean
+.PHONY: help demo test check bench faults setup lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-6s  %s\n", $$1, $$2}' Makefile
@@ -41,6 +43,9 @@ check: .venv/develops ## lint, format and types
 
 bench: .venv/develops ## run the benchmarks
 	$(BIN)/python -m benchmarks
+
+faults: .venv/develops ## kill a send until it loses somebody; half an hour, or less: make faults KILLS=100
+	@$(BIN)/python -m tests.faults --kills $(KILLS) --cuts $(CUTS)
 
 setup: .venv/develops ## set up .venv with all that development needs
 

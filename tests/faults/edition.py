@@ -1,0 +1,23 @@
+"""The edition that the suite sends, and how."""
+
+DATE = "2025-11-30"
+KEY = f"nyheter/{DATE}"
+SEND = ("send", "--date", DATE, "--json", "--wait", "0")
+TOML = """\
+[newsletters.nyheter]
+title = "Nyheter"
+from = "Nyheter <nytt@example.com>"
+postal_address = "Box 1, Stockholm"
+lists = ["industri"]
+language = "sv"
+timezone = "Europe/Stockholm"
+
+[lists.industri]
+
+[sources.press]
+folder = "articles"
+"""
+ARTICLES = [
+    {"title": "Backkameror", "url": "https://nytt.example.com/1", "published": "2025-11-30"},
+    {"title": "Luftrenare", "url": "https://nytt.example.com/2", "published": "2025-11-29", "lead": "Ren luft."},
+]
