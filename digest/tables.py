@@ -9,16 +9,21 @@ import csv
 import re
 import unicodedata
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import TextIO
+from functools import lru_cache, partial
+from itertools import takewhile
+from typing import TYPE_CHECKING, TextIO
 
 from digest.errors import DigestError
+
+if TYPE_CHECKING:
+    from _csv import Reader
 
 SEPARATORS = "\t;,"  #: the first wins a tie: commas stand in text too
 REPLACED = "\N{REPLACEMENT CHARACTER}"  #: stands where bytes could not be read
 LONGEST = 1_000_000  #: characters; no reader of tables may set a higher limit for a row
+_AHEAD = 65_536  # characters that are read ahead
 
 # The csv module's own limit for a cell, one for the whole process, is 131,072, less than an article may have.
 csv.field_size_limit(max(csv.field_size_limit(), LONGEST))
@@ -84,26 +89,48 @@ def rows(text: TextIO, *, longest: int, breaks: int) -> Iterator[tuple[int, list
     while (separator := _separator(lines)) is None:
         yield lines.problem()
     # What follows a separator's blank may be quoted too: a@example.com, "Lindqvist, Per"
-    reader = csv.reader(lines, delimiter=separator, strict=True, skipinitialspace=True)
+    read = partial(csv.reader, delimiter=separator, strict=True, skipinitialspace=True)
     width = 0
-    while True:
-        line = lines.begin()
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error:
-            yield lines.problem()
+    for line, cells in _records(lines, read):
+        if isinstance(cells, Problem):
+            yield cells
             continue
-        if not any(map(str.strip, cells)):
+        if not (cells and cells[0].strip()) and not any(map(str.strip, cells)):
             continue
         width = width or len(cells)
         if len(cells) != width:
             if any(map(str.strip, cells[width:])):
                 yield Problem(f"line {line}", f"{len(cells)} cells where the first row has {width}")
                 continue
-            cells = [*cells, *[""] * width][:width]
+            yield line, [unescaped(cell) for cell in [*cells, *[""] * width][:width]]
+            continue
         yield line, [unescaped(cell) if cell[:1] == "'" else cell for cell in cells]
+
+
+def _records(lines: "_Lines", read: "Callable[[Iterable[str]], Reader]") -> Iterator[tuple[int, list[str] | Problem]]:
+    """Yield the records of a table with their lines, and what is wrong with those that cannot be read."""
+    singly = read(lines)
+    while True:
+        # Lines that are a record each, as nearly all are, pass at the csv module's own speed.
+        coming = lines.coming()
+        first, done = lines.begin(), 0
+        together = read(coming)
+        try:
+            for cells in together:
+                if together.line_num != done + 1:
+                    break
+                yield first + done, cells
+                done += 1
+        except csv.Error:
+            pass  # it is read once more, by itself
+        lines.pass_over(done)
+        line = lines.begin()
+        try:
+            yield line, next(singly)
+        except StopIteration:
+            return
+        except csv.Error:
+            yield line, lines.problem()
 
 
 class _Lines:
@@ -133,6 +160,28 @@ class _Lines:
         if self.size > self.longest or len(self.taken) > self.breaks + 1:
             raise _Runaway
         return line
+
+    def coming(self) -> list[str]:
+        """Return whole lines that come next; they are not handed out by that."""
+        size = 0
+        while not self.back or 0 < size < _AHEAD:
+            line = self.text.readline(self.longest + 1)
+            if not line:
+                break
+            self.back.append(line)
+            # The rest of a line that is too long is passed over when it is handed out.
+            size = size + len(line) if len(line) <= self.longest else 0
+        if max(map(len, self.back), default=0) <= self.longest:
+            return list(self.back)
+        return list(takewhile(lambda line: len(line) <= self.longest, self.back))
+
+    def pass_over(self, count: int) -> None:
+        """Hand out as many lines of those that come."""
+        self.number += count
+        if count == len(self.back):
+            self.back.clear()
+        for _ in range(count if self.back else 0):
+            self.back.popleft()
 
     def begin(self) -> int:
         """Start a record; return the number of its line."""
@@ -200,6 +249,8 @@ def header_key(header: str) -> str:
 
 def tidy(text: str) -> str:
     """Return text as one line: NFC, blanks folded, without control characters and those that turn text round."""
+    if text.isascii() and text.isprintable():
+        return " ".join(text.split())
     if not text.isprintable():
         text = _BIDI_CONTROLS.sub("", without_controls(" ".join(text.split())))
     return unicodedata.normalize("NFC", " ".join(text.split()))

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from digest.tables import (
     NotText,
     Problem,
+    _Lines,
     decode,
     encoding_of,
     escaped,
@@ -141,6 +142,18 @@ def test_any_table_is_read_to_its_end(text: str) -> None:
         line = int(row.where.removeprefix("line ")) if isinstance(row, Problem) else row[0]
         assert line > last
         last = line
+
+
+@given(st.text(st.sampled_from('ab",;\t\n\r \x00')), st.sampled_from(["h,i\n", "h;i\r\n", "sep=,\n"]))
+@FEW
+def test_lines_that_are_read_together_say_what_each_says_by_itself(text: str, head: str) -> None:
+    def singly(lines: _Lines) -> list[str]:
+        return []
+
+    together = the_rows(head + text * 20)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_Lines, "coming", singly)
+        assert the_rows(head + text * 20) == together
 
 
 @pytest.mark.parametrize("cell", ["=1+1", "+46", "-5", "@SUM", "\tx", "\rx", "'=x", "''@x"])

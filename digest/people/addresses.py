@@ -4,7 +4,9 @@ import hashlib
 import hmac
 import re
 import unicodedata
-from dataclasses import dataclass
+from collections.abc import Callable
+from functools import lru_cache
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from digest.errors import DigestError
@@ -13,13 +15,13 @@ from digest.tables import REPLACED, shown
 LONGEST = 254  #: bytes (RFC 5321, 4.5.3.1.3)
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"  # RFC 5322, 3.2.3
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"  # RFC 1035, 2.3.1
-_PLAIN = re.compile(rf"({_ATOM}(?:\.{_ATOM})*)@(?:{_LABEL}\.)+([A-Za-z]{{2,63}})")
+_PLAIN_LOCAL = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")
+_PLAIN_DOMAIN = re.compile(rf"(?:{_LABEL}\.)+([A-Za-z]{{2,63}})")
 #: Top-level domains that email-validator has rules of its own for; it is asked about them.
 _SPECIAL = frozenset({"arpa", "invalid", "local", "localhost", "onion", "test"})
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(NamedTuple):
     """One mailbox: as it was given, and the key by which it is one person.
 
     The key is NFC and case-folded, its domain in A-labels (RFC 5891): ready for an envelope.
@@ -55,13 +57,32 @@ def address_hash(key: str, pepper: bytes) -> bytes:
     return hmac.digest(pepper, key.encode(), hashlib.sha256)[:16]
 
 
+def hasher(pepper: bytes) -> Callable[[str], bytes]:
+    """Return what hashes the keys of many addresses as address_hash does, in half the time (RFC 2104, 2)."""
+    sha256 = hashlib.sha256
+    block = (pepper if len(pepper) <= 64 else sha256(pepper).digest()).ljust(64, b"\0")
+    inner, outer = bytes(byte ^ 0x36 for byte in block), bytes(byte ^ 0x5C for byte in block)
+
+    def hash_of(key: str) -> bytes:
+        return sha256(outer + sha256(inner + key.encode()).digest()).digest()[:16]
+
+    return hash_of
+
+
 def is_plain(text: str) -> bool:
     """Tell whether an address is so ordinary that it needs no library: what is true here email-validator accepts."""
-    match = _PLAIN.fullmatch(text) if len(text) <= LONGEST else None
-    if match is None or len(match[1]) > 64:  # RFC 5321, 4.5.3.1.1
+    local, _, domain = text.rpartition("@")
+    # 64: RFC 5321, 4.5.3.1.1
+    if len(text) > LONGEST or len(local) > 64 or not _PLAIN_LOCAL.fullmatch(local):
         return False
+    return _is_plain_domain(domain)
+
+
+@lru_cache(maxsize=4096)
+def _is_plain_domain(domain: str) -> bool:
+    match = _PLAIN_DOMAIN.fullmatch(domain)
     # "xn--" and other labels with two hyphens there are IDNA's business (RFC 5891, 4.2.3.1).
-    return "--" not in text[match.end(1) :] and match[2].lower() not in _SPECIAL
+    return match is not None and "--" not in domain and match[1].lower() not in _SPECIAL
 
 
 def _unwrapped(text: str) -> str:

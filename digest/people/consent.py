@@ -33,6 +33,18 @@ def joining(
             return UNCONFIRMED if suppressed else wanted
 
 
+def in_import(
+    before: SubscriptionState | None,
+    _: Origin | None,
+    suppressed: bool,
+    *,
+    vouched: bool,
+    said: SubscriptionState | None = None,
+) -> SubscriptionState | None:
+    """Return a subscription's state after an import finds the address, whatever it came through before."""
+    return joining(before, suppressed, vouched=vouched, said=said)
+
+
 def in_file(
     before: SubscriptionState | None,
     origin: Origin | None,

@@ -1,14 +1,16 @@
 """Subscribers out of a spreadsheet's table, a row at a time, however many there are."""
 
 import io
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain
-from typing import BinaryIO
+from types import MappingProxyType
+from typing import BinaryIO, NamedTuple
 
 from digest.errors import DigestError
 from digest.models import SubscriptionState
 from digest.people.addresses import Address, BadAddress, read_address
+from digest.people.seen import Seen
 from digest.tables import NotText, Problem, encoding_of, header_key, language_tag, rows, shown, tidy
 
 __all__ = ["EmptyFile", "NoAddressColumn", "NotText", "Problem", "Repeated", "Row", "read_subscribers"]
@@ -42,15 +44,14 @@ SUPPRESSED = "suppressed"
 _CHUNK = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """A subscriber as a file has them; ``line`` is the line of the file on which the row begins."""
 
     line: int
     address: Address
     name: str = ""
     language: str | None = None
-    attributes: dict[str, str] = field(default_factory=dict)
+    attributes: Mapping[str, str] = MappingProxyType({})
     state: SubscriptionState | None = None  #: where they stood when the file was exported
 
 
@@ -138,8 +139,7 @@ def read_subscribers(file: BinaryIO, name: str, list_name: str = "") -> Iterator
 def _read(
     text: io.TextIOWrapper, table: Iterable[tuple[int, list[str]] | Problem], columns: _Columns, list_name: str
 ) -> Iterator[Row | Problem]:
-    # The line of each key, by its hash, which is keyed: of a million, two are alike in one of 37 million files.
-    seen: dict[int, int] = {}
+    seen = Seen()
     try:
         for row in table:
             if isinstance(row, Problem):
@@ -152,7 +152,7 @@ def _read(
             except (BadAddress, BadState) as error:
                 yield Problem(f"line {line}", str(error) if error.text else "no address")
                 continue
-            earlier = seen.setdefault(hash(address.key), line)
+            earlier = seen.first(address.key, line)
             if earlier == line:
                 yield _row(line, address, cells, columns, state)
             else:
@@ -164,11 +164,16 @@ def _read(
 
 def _row(line: int, address: Address, cells: list[str], columns: _Columns, state: SubscriptionState | None) -> Row:
     name = " ".join(filter(None, [tidy(cells[n]) for n in columns.names]))
-    attributes = {header: value for n, header in columns.others if (value := tidy(cells[n]))}
+    attributes = {}
+    for n, header in columns.others:
+        if value := tidy(cells[n]):
+            attributes[header] = value
     language = None
     if columns.language and (words := tidy(cells[columns.language[0]])) and (language := language_tag(words)) is None:
         attributes[columns.language[1]] = words
-    return Row(line, address, name[:LONGEST_NAME].rstrip(), language, attributes, state)
+    return Row(
+        line, address, name if len(name) <= LONGEST_NAME else name[:LONGEST_NAME].rstrip(), language, attributes, state
+    )
 
 
 def _columns_of(first: list[str], name: str) -> _Columns:

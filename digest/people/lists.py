@@ -2,24 +2,26 @@
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 
 from digest.errors import ConfigError, DigestError, NoSuchState, nearest
 from digest.models import MailingList, Newsletter, Origin, SubscriptionState
-from digest.people.addresses import Address, address_hash, read_address
-from digest.people.consent import OFF, adding, joining
+from digest.people.addresses import Address, address_hash, hasher, read_address
+from digest.people.consent import OFF, adding, in_import
 from digest.people.imports import Problem, Row, read_subscribers
+from digest.people.seen import at_length
 from digest.project import Project, who_does_this
 from digest.store import names, people, subscriptions
 from digest.store.leaving import bring_back
 from digest.store.people import Known
-from digest.store.subscriptions import Enrolled, Person, Vouching
+from digest.store.subscriptions import SLICE, Enrolled, Person, Vouching
 from digest.tables import language_tag, shown, tidy
 
-BATCH = 10_000
+BATCH = 20_000  #: people of an import in memory at a time
 
 
 @dataclass
@@ -66,13 +68,22 @@ def list_number(project: Project, name: str, now: dt.datetime) -> int:
     return names.number(project.store, MailingList, name, settings.formerly if settings else None, now)
 
 
-def person(project: Project, address: Address, row: Row | None = None) -> Person:
+def person(project: Project, address: Address) -> Person:
     """Return somebody as the store knows them: by the hash of their address's key."""
-    pepper = bytes.fromhex(project.store.installation.pepper)
-    hash_ = address_hash(address.key, pepper)
-    if row is None:
-        return Person(hash_, address.given)
-    return Person(hash_, address.given, row.name, row.language, dict(row.attributes))
+    return Person(address_hash(address.key, _pepper(project)), address.given)
+
+
+def persons(project: Project, rows: Iterable[Row]) -> list[Person]:
+    """Return the people of a table's rows as the store knows them."""
+    hash_of = hasher(_pepper(project))
+    return [
+        Person(hash_of(address.key), address.given, name, language, attributes)
+        for _, address, name, language, attributes, _ in rows
+    ]
+
+
+def _pepper(project: Project) -> bytes:
+    return bytes.fromhex(project.store.installation.pepper)
 
 
 def import_file(project: Project, path: Path, name: str, *, confirmed: bool, now: dt.datetime) -> Tally:
@@ -86,7 +97,7 @@ def import_file(project: Project, path: Path, name: str, *, confirmed: bool, now
     vouched = confirmed or bool(proof)
     tally = Tally(str(path), name)
     try:
-        with path.open("rb") as file:
+        with path.open("rb") as file, at_length():
             rows = read_subscribers(file, path.name, name)
             first = next(rows, None)  # an empty or headless file is refused before anything is recorded
             by = who_does_this()
@@ -94,28 +105,29 @@ def import_file(project: Project, path: Path, name: str, *, confirmed: bool, now
                 Origin.IMPORT, by, proof or ("confirmed by the importer" if confirmed else ""), now,
                 subscriptions.begin_import(project.store, str(path), by, now),
             )  # fmt: skip
-            while first is not None:
-                batch = [first, *islice(rows, BATCH - 1)]
-                _take(project, number, batch, vouching, tally, vouched=vouched)
-                first = next(rows, None)
+            for said, people in _batches(project, chain([first] if first else [], rows), tally):
+                decide = partial(in_import, vouched=vouched, said=said)
+                for one in subscriptions.enrol(project.store, number, people, decide, vouching):
+                    _count(tally, one)
     except OSError as error:
         raise DigestError(f"{path} cannot be read: {error.strerror}") from error
     return tally
 
 
-def _take(
-    project: Project, number: int, batch: list[Row | Problem], vouching: Vouching, tally: Tally, *, vouched: bool
-) -> None:
-    tally.found += len(batch)
-    tally.problems += [row for row in batch if isinstance(row, Problem)]
-    for said, rows in by_state([row for row in batch if isinstance(row, Row)]):
-        known = [person(project, row.address, row) for row in rows]
-
-        def decide(before: SubscriptionState | None, _: Origin | None, suppressed: bool) -> SubscriptionState | None:
-            return joining(before, suppressed, vouched=vouched, said=said)  # noqa: B023  called at once
-
-        for enrolled in subscriptions.enrol(project.store, number, known, decide, vouching):
-            _count(tally, enrolled)
+def _batches(
+    project: Project, rows: Iterator[Row | Problem], tally: Tally
+) -> Iterator[tuple[SubscriptionState | None, list[Person]]]:
+    """Yield many people at a time who are decided about in the same way, by the state that an export names."""
+    batch: dict[SubscriptionState | None, list[Person]] = {}
+    while part := list(islice(rows, min(BATCH, SLICE))):
+        tally.found += len(part)
+        tally.problems += [row for row in part if isinstance(row, Problem)]
+        for state, some in by_state([row for row in part if isinstance(row, Row)]):
+            batch.setdefault(state, []).extend(persons(project, some))
+        if sum(map(len, batch.values())) >= BATCH:
+            yield from batch.items()
+            batch = {}
+    yield from batch.items()
 
 
 def by_state(rows: Sequence[Row]) -> Iterator[tuple[SubscriptionState | None, list[Row]]]:

@@ -13,12 +13,13 @@ from digest.models import MailingList, Origin
 from digest.people.consent import Removals, in_file, removing
 from digest.people.difference import Difference, count, unread
 from digest.people.imports import EmptyFile, NoAddressColumn, NotText, Problem, Row, read_subscribers
-from digest.people.lists import by_state, check_list, list_number, person
+from digest.people.lists import BATCH, by_state, check_list, list_number, persons
+from digest.people.seen import Marks, at_length
 from digest.people.sheet import FOLDER, NotWhole, file_name, is_cut_off, opened_by, snapshot
 from digest.project import Project, who_does_this
 from digest.store import names, sheets, subscriptions
 from digest.store.lock import hold
-from digest.store.subscriptions import SLICE, Decide, Vouching
+from digest.store.subscriptions import Decide, Vouching
 
 REFUSED = "you said no: nothing was changed"
 
@@ -39,8 +40,9 @@ class _Plan:
 
     change: Difference  #: what all of its rows come to
     rest: Difference  #: what those come to that change nothing
-    hashes: set[bytes] = field(default_factory=set)
-    lines: set[int] = field(default_factory=set)  #: of the rows that change something
+    is_read: bool = False  #: a row can be read
+    named: Marks = field(default_factory=Marks)  #: the numbers of those whom the file names
+    lines: Marks = field(default_factory=Marks)  #: of the rows that change something
     last: int = 1  #: the line on which the last row begins
     last_unread: bool = False
     leaving: list[int] = field(default_factory=list)  #: the numbers of those whose rows are gone
@@ -80,7 +82,7 @@ def _sync(project: Project, name: str, wish: Wish, now: dt.datetime) -> Differen
     path = _path(project, name)
     empty = Difference(name, f"{FOLDER}/{path.name}", open_by=opened_by(path))
     try:
-        with snapshot(path) as copy:
+        with snapshot(path) as copy, at_length():
             read_at = dt.datetime.now(dt.UTC)
             plan = _compare(project, empty, copy, wish)
             if plan.change.held is not None or wish.dry_run:
@@ -106,15 +108,18 @@ def _compare(project: Project, empty: Difference, copy: BinaryIO, wish: Wish) ->
         _note_problems(plan.change, batch)
         _note_problems(plan.rest, batch)
         for people, decide in _people(project, name, batch):
-            known = [person(project, row.address, row) for row in people]
-            plan.hashes.update(one.hash for one in known)
-            for row, one in zip(people, subscriptions.foresee(project.store, number, known, decide), strict=True):
+            plan.is_read = True
+            foreseen = subscriptions.foresee_with_numbers(project.store, number, persons(project, people), decide)
+            for row, (one, known_as) in zip(people, foreseen, strict=True):
+                if known_as is not None:
+                    plan.named.add(known_as)
                 word = count(plan.change, row.line, row.address.given, one)
                 if one.is_change:
                     plan.lines.add(row.line)
                     wish.tell(word, row)
                 else:
                     count(plan.rest, row.line, row.address.given, one)
+    _sort(plan.change)
     if is_cut_off(copy, empty.file, plan.last, unread=plan.last_unread):
         raise NotWhole(f"{empty.file} ends in the middle of a row: it was saved by half; nothing was changed")
     _compare_removals(project, number, plan, wish)
@@ -123,14 +128,14 @@ def _compare(project: Project, empty: Difference, copy: BinaryIO, wish: Wish) ->
 
 def _compare_removals(project: Project, number: int, plan: _Plan, wish: Wish) -> None:
     kept = 0
-    for subscriber, hash_, address in sheets.kept_by_file(project.store, number):
+    for subscriber, _, address in sheets.kept_by_file(project.store, number):
         kept += 1
-        if hash_ not in plan.hashes:
+        if subscriber not in plan.named:
             plan.leaving.append(subscriber)
             plan.change.vanished.append(address)
     going, unreadable = len(plan.leaving), len(unread(plan.change))
     change = plan.change
-    if unreadable and not plan.hashes:
+    if unreadable and not plan.is_read:
         change.held = f"no row of {change.file} can be read; nothing was changed"
         return
     match removing(going, kept, unreadable, forced=wish.force_removals):
@@ -157,15 +162,14 @@ def _do(project: Project, copy: BinaryIO, plan: _Plan, now: dt.datetime) -> Diff
     for batch in _batches(copy, name) if plan.lines else ():
         for people, decide in _people(project, name, batch):
             rows = [row for row in people if row.line in plan.lines]
-            known = [person(project, row.address, row) for row in rows]
+            known = persons(project, rows)
             enrolled = subscriptions.enrol(project.store, number, known, decide, joining)
             for row, one in zip(rows, enrolled, strict=True):
                 count(done, row.line, row.address.given, one)
     if plan.change.removed:
         leaving = replace(joining, reason=f"is in {done.file} no more")
         done.removed = sheets.take_off(project.store, number, plan.leaving, leaving)
-    for named in (done.left, done.suppressed, done.removed_by_hand):
-        named.sort(key=lambda one: one.line)
+    _sort(done)
     return done
 
 
@@ -184,12 +188,18 @@ def _proof(project: Project, name: str) -> str:
 def _batches(copy: BinaryIO, name: str) -> Iterator[list[Row | Problem]]:
     copy.seek(0)
     rows = read_subscribers(copy, file_name(name), name)
-    while batch := list(islice(rows, SLICE)):
+    while batch := list(islice(rows, BATCH)):
         yield batch
 
 
 def _note_problems(difference: Difference, batch: list[Row | Problem]) -> None:
     difference.problems += [row for row in batch if isinstance(row, Problem)]
+
+
+def _sort(difference: Difference) -> None:
+    """Put those who are named into the order of the file: an export's rows go by state."""
+    for named in (difference.left, difference.suppressed, difference.removed_by_hand):
+        named.sort(key=lambda one: one.line)
 
 
 def _blank(empty: Difference) -> Difference:

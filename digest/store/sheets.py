@@ -8,8 +8,9 @@ from typing import Any
 from sqlalchemy import Connection, Select, and_, bindparam, select, update
 
 from digest.models import Origin, SubscriptionState
+from digest.store.bulk import listed
 from digest.store.store import Store
-from digest.store.subscriptions import LIVING, SLICE, Vouching, record
+from digest.store.subscriptions import LIVING, SLICE, Vouching, record_all, unhurried
 from digest.store.tables import MAILING_LIST, SUBSCRIBER, SUBSCRIPTION
 
 
@@ -35,21 +36,18 @@ def _rows(wanted: Select[Any], after: int, connection: Connection) -> list[tuple
 
 def take_off(store: Store, list_id: int, numbers: Sequence[int], vouching: Vouching) -> int:
     """Take off a list whom its file names no more, in slices; return how many it still kept on it."""
-    gone = 0
+    gone, write = 0, unhurried(store)
     for start in range(0, len(numbers), SLICE):
         part = numbers[start : start + SLICE]
-        gone += store.write(partial(_take_off, list_id=list_id, numbers=part, vouching=vouching)).result()
+        gone += write(partial(_take_off, list_id=list_id, numbers=part, vouching=vouching))
     return gone
 
 
 def _take_off(connection: Connection, list_id: int, numbers: Sequence[int], vouching: Vouching) -> int:
     # Looked at once more: meanwhile somebody may have left, or an editor have brought them back.
-    still = select(SUBSCRIPTION.c.subscriber_id).where(
-        _kept_by_file(list_id), SUBSCRIPTION.c.subscriber_id.in_(numbers)
-    )
-    rows = connection.execute(still).scalars().all()
-    gone = SubscriptionState.REMOVED
-    record(connection, [{"subscriber_id": n, "list_id": list_id, "state": gone} for n in rows], vouching)
+    named = SUBSCRIPTION.c.subscriber_id.in_(select(listed(numbers).c.value))
+    rows = connection.execute(select(SUBSCRIPTION.c.subscriber_id).where(_kept_by_file(list_id), named)).scalars().all()
+    record_all(connection, list_id, SubscriptionState.REMOVED, rows, vouching)
     return len(rows)
 
 

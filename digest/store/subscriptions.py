@@ -1,40 +1,33 @@
 """Subscriptions: bringing people to lists and taking them off, with a line of history for each change."""
 
 import datetime as dt
+import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, and_, insert, or_, select, update
+from sqlalchemy import Connection, FromClause, Select, Table, insert, literal, select, true
+from sqlalchemy.dialects.sqlite import Insert
 from sqlalchemy.dialects.sqlite import insert as insert_or
 
-from digest.models import DeliveryState, Origin, SubscriptionState, SuppressionReason
+from digest.models import Origin, SubscriptionState, SuppressionReason
+from digest.store import rolls
+from digest.store.bulk import listed, stored
+from digest.store.rolls import SLICE, Known, Person
 from digest.store.store import Store
-from digest.store.tables import (
-    CONSENT_CHANGE,
-    DELIVERY,
-    EDITION,
-    IMPORT,
-    SUBSCRIBER,
-    SUBSCRIPTION,
-    SUPPRESSION,
-)
+from digest.store.tables import CONSENT_CHANGE, IMPORT, SUBSCRIBER, SUBSCRIPTION
+from digest.store.writer import PAUSE
 
-SLICE = 1000  #: rows a write transaction: a mark of the ledger waits no longer than that
+__all__ = ["SLICE", "Person", "Vouching", "enrol", "foresee"]
+
+#: So many people at once are written down in the order of their hashes. New ones get their numbers in it: in the order
+#: of a file every row of a slice changes another page of the hashes' index once there are millions.
+MANY = 10_000
+GAP = 1.25 * PAUSE  #: seconds between two slices: who waits for the lock looks that often, and a little later
+T = TypeVar("T")
 #: States in which somebody is on a list.
 LIVING = (SubscriptionState.CONFIRMED, SubscriptionState.UNCONFIRMED)
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """Somebody as an import or an editor names them; ``hash`` says who it is."""
-
-    hash: bytes
-    address: str
-    name: str = ""
-    language: str | None = None
-    attributes: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -50,7 +43,7 @@ class Vouching:
 
 
 #: What becomes of a subscription: from its state today and through what it came (both None: new), and whether the
-#: address is suppressed; None leaves it as it is.
+#: address is suppressed; None leaves it as it is. Of people who stand alike it is asked once.
 Decide = Callable[[SubscriptionState | None, Origin | None, bool], SubscriptionState | None]
 
 
@@ -80,61 +73,114 @@ def enrol(store: Store, list_id: int, people: Sequence[Person], decide: Decide, 
 
     Whom we know keeps their number; their name, language and attributes are brought up to date.
     """
-    enrolled: list[Enrolled] = []
-    for start in range(0, len(people), SLICE):
-        part = people[start : start + SLICE]
-        enrolled += store.write(
-            partial(enrol_some, list_id=list_id, people=part, decide=decide, vouching=vouching)
-        ).result()
-    return enrolled
+    work = partial(enrol_some, list_id=list_id, decide=decide, vouching=vouching)
+    write = unhurried(store)
+    return _by_slices(people, lambda part: write(partial(work, people=part)))
+
+
+def unhurried(store: Store) -> Callable[[Callable[[Connection], T]], T]:
+    """Return what does one work after the other, and lets whoever waits for the store come in between."""
+    gap = 0.0
+
+    def write(work: Callable[[Connection], T]) -> T:
+        nonlocal gap
+        time.sleep(gap)  # not before the first
+        gap = GAP
+        return store.write(work).result()
+
+    return write
 
 
 def foresee(store: Store, list_id: int, people: Sequence[Person], decide: Decide) -> list[Enrolled]:
-    """Return what would become of people, a slice of them at most, and change nothing."""
+    """Return what would become of people, in their order, and change nothing."""
+    return [one for one, _ in foresee_with_numbers(store, list_id, people, decide)]
 
-    def read(connection: Connection) -> list[Enrolled]:
-        return _outcomes(_known(connection, list_id, people), _suppressed(connection, people), people, decide)
 
-    return store.read(read)
+def foresee_with_numbers(
+    store: Store, list_id: int, people: Sequence[Person], decide: Decide
+) -> list[tuple[Enrolled, int | None]]:
+    """Return what would become of people, each with their number if they have one."""
+
+    def read(connection: Connection, part: Sequence[Person]) -> list[tuple[Enrolled, int | None]]:
+        known = rolls.known(connection, list_id, part)
+        outcomes = _outcomes(known, rolls.suppressed(connection, part), part, decide)
+        numbered = [known[person.hash].id if person.hash in known else None for person in part]
+        return list(zip(outcomes, numbered, strict=True))
+
+    return _by_slices(people, lambda part: store.read(partial(read, part=part)))
+
+
+def _by_slices(people: Sequence[Person], work: Callable[[Sequence[Person]], Sequence[T]]) -> list[T]:
+    """Do a work with slices of people, and return what it does for each person, in their order."""
+    if len(people) < MANY:
+        return [one for start in range(0, len(people), SLICE) for one in work(people[start : start + SLICE])]
+    order = sorted(range(len(people)), key=[person.hash for person in people].__getitem__)
+    done: list[Any] = [None] * len(people)
+    for start in range(0, len(people), SLICE):
+        places = order[start : start + SLICE]
+        for place, one in zip(places, work([people[n] for n in places]), strict=True):
+            done[place] = one
+    return done
 
 
 def enrol_some(
     connection: Connection, list_id: int, people: Sequence[Person], decide: Decide, vouching: Vouching
 ) -> list[Enrolled]:
     """Bring a slice of people to a list within a transaction."""
-    known = _known(connection, list_id, people)
-    enrolled = _outcomes(known, _suppressed(connection, people), people, decide)
-    erased = SuppressionReason.ERASED
+    known = rolls.known(connection, list_id, people)
+    enrolled = _outcomes(known, rolls.suppressed(connection, people), people, decide)
+    both = list(zip(people, enrolled, strict=True))
+    rolls.bring_up_to_date(connection, [(known[person.hash], person) for person, one in both if one.updated])
     # Whom we have erased is not written down again.
-    named = [(p, one) for p, one in zip(people, enrolled, strict=True) if p.hash in known or one.suppressed != erased]
-    for person, one in named:
-        if one.updated:
-            _bring_up_to_date(connection, known[person.hash], person)
-    _add(connection, [person for person, _ in named if person.hash not in known], vouching.at)
-    numbers = _numbers(connection, [person for person, _ in named])
-    changes = [
-        {"subscriber_id": numbers[person.hash], "list_id": list_id, "state": one.after}
-        for person, one in named
-        if one.after is not one.before
-    ]
-    record(connection, changes, vouching)
+    new = [p for p, one in both if p.hash not in known and one.suppressed is not SuppressionReason.ERASED]
+    numbers = {hash_: one.id for hash_, one in known.items()}
+    numbers |= rolls.add(connection, new, stored(SUBSCRIBER.c.created_at, vouching.at))
+    changes = [(numbers[person.hash], one.after) for person, one in both if one.after and one.after is not one.before]
+    _record_changes(connection, list_id, changes, vouching)
     return enrolled
 
 
+def _record_changes(
+    connection: Connection, list_id: int, changes: Sequence[tuple[int, SubscriptionState]], vouching: Vouching
+) -> None:
+    if len({number for number, _ in changes}) < len(changes):  # somebody changes twice: one after the other
+        rows = [{"subscriber_id": number, "list_id": list_id, "state": state} for number, state in changes]
+        record(connection, rows, vouching)
+        return
+    for state in dict.fromkeys(state for _, state in changes):
+        record_all(connection, list_id, state, [number for number, into in changes if into is state], vouching)
+
+
 def _outcomes(
-    known: Mapping[bytes, Any], suppressed: Mapping[bytes, SuppressionReason], people: Sequence[Person], decide: Decide
+    known: Mapping[bytes, Known],
+    suppressed: Mapping[bytes, SuppressionReason],
+    people: Sequence[Person],
+    decide: Decide,
 ) -> list[Enrolled]:
-    outcomes = []
-    states: dict[bytes, SubscriptionState | None] = {hash_: row.state for hash_, row in known.items()}
+    if not known and not suppressed and len({person.hash for person in people}) == len(people):
+        return [_outcome(None, None, None, False, decide)] * len(people)  # as in the first import of a list
+    outcomes: list[Enrolled] = []
+    decided: dict[tuple[object, ...], Enrolled] = {}
+    states: dict[bytes, SubscriptionState | None] = {}  # somebody may stand in the slice twice
     for person in people:
-        row, reason, before = known.get(person.hash), suppressed.get(person.hash), states.get(person.hash)
-        if row is None and reason is SuppressionReason.ERASED:
-            outcomes.append(Enrolled(None, None, reason, updated=False))
-            continue
-        after = decide(before, row.origin if row else None, reason is not None) or before
-        states[person.hash] = after
-        outcomes.append(Enrolled(before, after, reason, updated=row is not None and bool(_said_anew(row, person))))
+        one, reason = known.get(person.hash), suppressed.get(person.hash)
+        before = states.get(person.hash, one.state if one else None)
+        updated = one is not None and rolls.said_anew(one, person)
+        alike = (before, one and one.origin, reason, updated, one is None)
+        if alike not in decided:
+            decided[alike] = _outcome(one, before, reason, updated, decide)
+        outcomes.append(decided[alike])
+        states[person.hash] = decided[alike].after
     return outcomes
+
+
+def _outcome(
+    one: Known | None, before: SubscriptionState | None, reason: SuppressionReason | None, updated: bool, decide: Decide
+) -> Enrolled:
+    if one is None and reason is SuppressionReason.ERASED:
+        return Enrolled(None, None, reason, updated=False)
+    after = decide(before, one.origin if one else None, reason is not None) or before
+    return Enrolled(before, after, reason, updated)
 
 
 def record(connection: Connection, changes: Sequence[dict[str, Any]], vouching: Vouching) -> None:
@@ -142,14 +188,34 @@ def record(connection: Connection, changes: Sequence[dict[str, Any]], vouching: 
     if not changes:
         return
     said = {"origin": vouching.origin, "at": vouching.at}
-    row = insert_or(SUBSCRIPTION)
-    same = ["list_id", "subscriber_id"]
+    row = _renewing(insert_or(SUBSCRIPTION), vouching)
+    connection.execute(row, [{**change, **said} for change in changes])
+    note(connection, changes, vouching)
+
+
+def record_all(
+    connection: Connection, list_id: int, state: SubscriptionState, numbers: Sequence[int], vouching: Vouching
+) -> None:
+    """Set the state of many people's subscriptions to one list, each named once, and write their history."""
+    people = listed(numbers)
+    same = {"list_id": list_id, "state": state, "origin": vouching.origin, "at": vouching.at}
+    # Without a condition SQLite takes ON CONFLICT for a part of the SELECT's join.
+    row = insert_or(SUBSCRIPTION).from_select(*_for_each(SUBSCRIPTION, same, people))
+    connection.execute(_renewing(row, vouching))
+    said = {**same, "by": vouching.by, "reason": vouching.reason, "import_id": vouching.import_id}
+    connection.execute(insert(CONSENT_CHANGE).from_select(*_for_each(CONSENT_CHANGE, said, people)))
+
+
+def _for_each(of: Table, same: Mapping[str, object], people: FromClause) -> tuple[list[str], Select[Any]]:
+    """Return a row of a table for each of these people: its columns, and values, which but for them are the same."""
+    values = [literal(value, of.c[name].type) for name, value in same.items()]
+    return ["subscriber_id", *same], select(people.c.value, *values).where(true())
+
+
+def _renewing(row: Insert, vouching: Vouching) -> Insert:
     renewed = ("state", "origin", "at") if vouching.takes_over else ("state", "at")
     newer = {name: row.excluded[name] for name in renewed}
-    connection.execute(
-        row.on_conflict_do_update(index_elements=same, set_=newer), [{**change, **said} for change in changes]
-    )
-    note(connection, changes, vouching)
+    return row.on_conflict_do_update(index_elements=["list_id", "subscriber_id"], set_=newer)
 
 
 def note(connection: Connection, changes: Sequence[dict[str, Any]], vouching: Vouching) -> None:
@@ -160,74 +226,6 @@ def note(connection: Connection, changes: Sequence[dict[str, Any]], vouching: Vo
     }  # fmt: skip
     if changes:
         connection.execute(insert(CONSENT_CHANGE), [{**change, **said} for change in changes])
-
-
-def _known(connection: Connection, list_id: int, people: Sequence[Person]) -> dict[bytes, Any]:
-    """Return whom we know of them by hash, with their subscription to the list."""
-    theirs = and_(SUBSCRIPTION.c.list_id == list_id, SUBSCRIPTION.c.subscriber_id == SUBSCRIBER.c.id)
-    wanted = (
-        select(
-            SUBSCRIBER.c.id, SUBSCRIBER.c.hash, SUBSCRIBER.c.address, SUBSCRIBER.c.name, SUBSCRIBER.c.language,
-            SUBSCRIBER.c.attributes, SUBSCRIPTION.c.state, SUBSCRIPTION.c.origin,
-        )
-        .outerjoin(SUBSCRIPTION, theirs)
-        .where(SUBSCRIBER.c.hash.in_([p.hash for p in people]))
-    )  # fmt: skip
-    return {row.hash: row for row in connection.execute(wanted)}
-
-
-def _numbers(connection: Connection, people: Sequence[Person]) -> dict[bytes, int]:
-    wanted = select(SUBSCRIBER.c.hash, SUBSCRIBER.c.id).where(SUBSCRIBER.c.hash.in_([p.hash for p in people]))
-    return {row.hash: row.id for row in connection.execute(wanted)}
-
-
-def _suppressed(connection: Connection, people: Sequence[Person]) -> dict[bytes, SuppressionReason]:
-    wanted = select(SUPPRESSION.c.hash, SUPPRESSION.c.reason).where(SUPPRESSION.c.hash.in_([p.hash for p in people]))
-    return {row.hash: row.reason for row in connection.execute(wanted)}
-
-
-def _add(connection: Connection, people: Sequence[Person], now: dt.datetime) -> None:
-    rows = [
-        {
-            "hash": p.hash, "address": p.address, "name": p.name, "language": p.language,
-            "attributes": p.attributes, "created_at": now,
-        }
-        for p in {p.hash: p for p in people}.values()
-    ]  # fmt: skip
-    if rows:
-        connection.execute(insert(SUBSCRIBER), rows)
-
-
-def _said_anew(row: Any, person: Person) -> dict[str, Any]:
-    """Return what is said anew about a person; an empty cell says nothing."""
-    said = {
-        "address": person.address,
-        "name": person.name or row.name,
-        "language": person.language or row.language,
-        "attributes": {**row.attributes, **person.attributes},
-    }
-    return {name: value for name, value in said.items() if value != getattr(row, name)}
-
-
-def _bring_up_to_date(connection: Connection, row: Any, person: Person) -> None:
-    changed = _said_anew(row, person)
-    if "name" in changed or "address" in changed:
-        _keep_as_mailed(connection, row.id, row.address, row.name)
-    connection.execute(update(SUBSCRIBER).where(SUBSCRIBER.c.id == row.id).values(changed))
-
-
-def _keep_as_mailed(connection: Connection, number: int, address: str, name: str) -> None:
-    """Write into the ledger whom letters went to before that changes: a retry must have the same bytes."""
-    tried = or_(
-        DELIVERY.c.state.not_in([DeliveryState.PENDING, DeliveryState.SKIPPED]),
-        DELIVERY.c.relay_id.is_not(None),
-        DELIVERY.c.lease.is_not(None),  # it may be going out at this moment, with the name it was claimed with
-    )
-    unfinished = select(EDITION.c.id).where(EDITION.c.frozen_at.is_not(None), EDITION.c.finished_at.is_(None))
-    here = and_(DELIVERY.c.edition_id.in_(unfinished), DELIVERY.c.subscriber_id == number)
-    # Each by itself: the first spelling that went out is the one that stays.
-    for column, value in ((DELIVERY.c.address, address), (DELIVERY.c.name, name)):
-        connection.execute(update(DELIVERY).where(here, tried, column.is_(None)).values({column: value}))
 
 
 def end(store: Store, hash_: bytes, list_ids: Sequence[int], vouching: Vouching) -> list[int]:

@@ -9,7 +9,7 @@ from email_validator import EmailNotValidError, validate_email
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from digest.people.addresses import Address, BadAddress, address_hash, is_plain, read_address
+from digest.people.addresses import Address, BadAddress, address_hash, hasher, is_plain, read_address
 
 FEW = settings(max_examples=300, derandomize=True, deadline=None)
 PLAIN_LOCALS = st.text(st.sampled_from("abzABZ09.+-_'!#%/=?`{|}~"), min_size=1, max_size=66)
@@ -176,3 +176,9 @@ def test_hash_is_keyed_and_short() -> None:
     assert address_hash("anna@example.com", b"pepper").hex() == "a781bdfb01ab26680b3c58aae679a1f8"
     assert address_hash("anna@example.com", b"salt") != address_hash("anna@example.com", b"pepper")
     assert len(address_hash("åsa@example.com", b"pepper")) == 16
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])), st.binary(max_size=100))
+@FEW
+def test_many_hashes_are_those_of_each(key: str, pepper: bytes) -> None:
+    assert hasher(pepper)(key) == address_hash(key, pepper)

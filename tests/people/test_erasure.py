@@ -16,11 +16,12 @@ from digest.people.lists import find, person
 from digest.people.suppression import suppress
 from digest.project import Project
 from digest.store import ledger, names, people, standing, suppression
-from digest.store.ledger import Entry, Ledger, Mark
+from digest.store.ledger import Entry, Mark
 from digest.store.subscriptions import Enrolled
 from digest.store.tables import EDITION_CHANGE
 from tests.people.sheets import save
 from tests.projects import TOML, a_project
+from tests.store.books import Ledger
 from tests.store.builders import LATER, NOON, a_frozen_edition, a_newsletter_number, do, query
 
 ANNA, BO = "anna.bergqvist@example.com", "bo@example.com"

@@ -8,8 +8,9 @@ from digest.people.leaving import Standing, leave, standing
 from digest.project import Project
 from digest.settings import read_project_file
 from digest.store import ledger, names, people
-from digest.store.ledger import Ledger, Mark
+from digest.store.ledger import Mark
 from tests.projects import TOML, a_project
+from tests.store.books import Ledger
 from tests.store.builders import (
     LATER,
     NOON,

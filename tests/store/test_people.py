@@ -1,10 +1,18 @@
+import json
+import time
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Connection
 
 from digest.models import DeliveryState, MailingList, Origin, SubscriptionState, SuppressionReason
-from digest.store import Store, deliveries, ledger, names, people, subscriptions
-from digest.store.ledger import Claim, Entry, Ledger, Mark
+from digest.store import Store, deliveries, ledger, names, people, rolls, subscriptions
+from digest.store.ledger import Claim, Entry, Mark
 from digest.store.people import Known
 from digest.store.subscriptions import SLICE
+from digest.store.writer import PAUSE
+from tests.store.books import Ledger
 from tests.store.builders import (
     CONFIRMED,
     LATER,
@@ -124,6 +132,61 @@ def test_import_of_more_than_a_slice_comes_out_in_order(store: Store) -> None:
     assert people.counts(store) == {"industri": {"confirmed": SLICE + 4, "unsubscribed": 1}}
     changes = "SELECT file, i.by, count(*) FROM import AS i JOIN consent_change ON import_id = i.id"
     assert query(store.path, changes) == [("industri.csv", "red", SLICE + 4)]
+
+
+def test_very_many_are_written_in_the_order_of_their_hashes_and_told_in_their_own(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enrol(store, "3@example.com", state=UNSUBSCRIBED)
+    suppress(store, "7@example.com")
+    everybody = [a_person(f"{n}@example.com", name=str(n)) for n in range(2 * SLICE + 5)]
+    monkeypatch.setattr(subscriptions, "MANY", SLICE)
+
+    enrolled = subscriptions.enrol(
+        store, a_list_number(store), everybody, lambda before, origin, suppressed: before or CONFIRMED, a_vouching()
+    )
+
+    assert [n for n, one in enumerate(enrolled) if one.after is not CONFIRMED] == [3]
+    assert [n for n, one in enumerate(enrolled) if one.suppressed] == [7]
+    hashes = [hash_ for (hash_,) in query(store.path, "SELECT hash FROM subscriber WHERE id > 1 ORDER BY id")]
+    assert hashes == sorted(hashes)
+    assert len(hashes) == 2 * SLICE + 4
+    foreseen = subscriptions.foresee_with_numbers(store, a_list_number(store), everybody, lambda *_: None)
+    assert [number for _, number in foreseen[3:5]] == [1, number_of(store, "4@example.com")]
+
+
+def test_who_changes_twice_in_a_slice_ends_as_the_last_row_says(store: Store) -> None:
+    somebody = [a_person(BO), a_person(ANNA), a_person("ANNA@example.com")]
+    suppress(store, BO)
+
+    enrolled = subscriptions.enrol(
+        store, a_list_number(store), somebody,
+        lambda before, origin, suppressed: CONFIRMED if before or suppressed else UNCONFIRMED, a_vouching(),
+    )  # fmt: skip
+
+    assert [one.after for one in enrolled] == [CONFIRMED, UNCONFIRMED, CONFIRMED]
+    assert known(store).lists == {"industri": "confirmed"}
+    assert [line[:2] for line in lines(store)] == [("industri", "unconfirmed"), ("industri", "confirmed")]
+
+
+def test_between_two_slices_who_waits_for_the_lock_looks_once_at_least(store: Store) -> None:
+    began, ended = list[float](), list[float]()
+
+    def work(_: Connection) -> None:
+        began.append(time.monotonic())
+        ended.append(time.monotonic())
+
+    write = subscriptions.unhurried(store)
+    for _ in range(3):
+        write(work)
+
+    assert all(start - end > PAUSE for start, end in zip(began[1:], ended, strict=False))
+
+
+@given(st.dictionaries(st.text(), st.text()))
+@settings(max_examples=100, derandomize=True, deadline=None)
+def test_attributes_are_stored_as_json_writes_them(attributes: dict[str, str]) -> None:
+    assert rolls.as_json(attributes) == json.dumps(attributes)
 
 
 def test_ending_takes_off_the_lists_somebody_is_on_and_keeps_the_history(store: Store) -> None:
