@@ -12,6 +12,7 @@ from dotenv.parser import parse_stream
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from digest.errors import ConfigError
+from digest.notation import Domain, Selector
 from digest.settings import Duration, Given, Mailbox, ProjectFile, Rate, Url, shown
 
 PREFIX = "DIGEST_"
@@ -38,6 +39,9 @@ class Environment(BaseModel):
     relay_rate: Rate | None = None
     drain: Duration = dt.timedelta(seconds=60)
     ping_url: SecretStr = SecretStr("")
+    dkim_domain: Domain | None = None
+    dkim_selector: Selector | None = None
+    dkim_key_file: str | None = None
 
     @property
     def secret_keys(self) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 import datetime as dt
 import re
 from email.utils import parseaddr
-from typing import Annotated
+from typing import Annotated, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cronsim import CronSim, CronSimError
@@ -14,7 +14,11 @@ UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 DATES = re.compile(r"(\d{4}-\d\d-\d\d)(?:\.\.(\d{4}-\d\d-\d\d))?")
 RATE = re.compile(r"(\d+)(?:/(s|min|h|day))?")
 RATE_SECONDS = {None: 1, "s": 1, "min": 60, "h": 3600, "day": 86400}
+#: A DKIM selector: labels, as they can stand in DNS (RFC 6376, 3.1).
+SELECTOR = re.compile(r"(?=.{1,63}$)[A-Za-z0-9]+(?:-+[A-Za-z0-9]+)*(?:\.[A-Za-z0-9]+(?:-+[A-Za-z0-9]+)*)*")
 SOME_DAY = dt.datetime(2000, 1, 1)  # noqa: DTZ001  from here on a schedule must come some time: which zone is no matter
+
+T = TypeVar("T")
 
 
 def shown(value: object) -> str:
@@ -118,21 +122,40 @@ def _rate(text: str) -> str:
 
 
 def _domain_rates(rates: dict[str, str]) -> dict[str, str]:
-    """Return rates by domains as envelopes name them: A-labels in small letters."""
-    import idna  # few projects have any
+    return _by_domain(rates, ' of readers; write "example.com" = "100/min"')
 
-    found: dict[str, str] = {}
-    for name, rate in rates.items():
-        try:
-            domain = idna.encode(name, uts46=True).decode("ascii")
-        except idna.IDNAError:
-            domain = ""
-        if "." not in domain:
-            raise ValueError(f'{name!r} is no domain of readers; write "example.com" = "100/min"')
+
+def _domains(sections: dict[str, T]) -> dict[str, T]:
+    return _by_domain(sections, '; write [domains."example.com"]')
+
+
+def _by_domain(given: dict[str, T], advice: str) -> dict[str, T]:
+    """Return a table with its domains as envelopes and DNS name them: A-labels in small letters."""
+    found: dict[str, T] = {}
+    for name, value in given.items():
+        domain = _domain(name, advice)
         if domain in found:
             raise ValueError(f"{name!r} stands there twice, differently written")
-        found[domain] = rate
+        found[domain] = value
     return found
+
+
+def _domain(text: str, advice: str = "; write it as example.com") -> str:
+    import idna  # few projects name any
+
+    try:
+        domain = idna.encode(text, uts46=True).decode("ascii")
+    except idna.IDNAError:
+        domain = ""
+    if "." not in domain:
+        raise ValueError(f"{text!r} is no domain{advice}")
+    return domain
+
+
+def _selector(text: str) -> str:
+    if not SELECTOR.fullmatch(text):
+        raise ValueError(f"{text!r} is no selector; letters, digits and - make one, such as d1")
+    return text
 
 
 def _url(text: str) -> str:
@@ -147,6 +170,9 @@ Zone = Annotated[str, AfterValidator(_zone)]
 Duration = Annotated[dt.timedelta, BeforeValidator(read_duration)]
 Rate = Annotated[str, AfterValidator(_rate)]
 DomainRates = Annotated[dict[str, Rate], AfterValidator(_domain_rates)]
+Domain = Annotated[str, AfterValidator(lambda text: _domain(text))]
+Domains = Annotated[dict[str, T], AfterValidator(_domains)]
+Selector = Annotated[str, AfterValidator(_selector)]
 Url = Annotated[str, AfterValidator(_one_line), AfterValidator(_url)]
 Dates = Annotated[str, AfterValidator(_dates)]
 Schedule = Annotated[str, AfterValidator(_schedule)]

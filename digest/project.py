@@ -10,7 +10,15 @@ from pathlib import Path
 from digest.environment import Environment, given, layers, settle
 from digest.errors import ConfigError, NoProject
 from digest.models import MailingList, Newsletter, Source
-from digest.settings import FILE, Given, NewsletterSettings, ProjectFile, given_in_file, read_project_file
+from digest.settings import (
+    FILE,
+    DomainSettings,
+    Given,
+    NewsletterSettings,
+    ProjectFile,
+    given_in_file,
+    read_project_file,
+)
 from digest.store import Store, names, open_store
 from digest.store.engine import locate
 from digest.tokens import Keyring, keyring
@@ -32,6 +40,17 @@ class Configuration:
     def database(self) -> Path:
         """The store's file."""
         return locate(self.environment.database_url.get_secret_value(), self.folder)
+
+    @property
+    def domains(self) -> Mapping[str, DomainSettings]:
+        """The domains whose mail is signed; what the environment says of one wins over digest.toml. ConfigError."""
+        said = self.environment
+        domain, selector, file = said.dkim_domain, said.dkim_selector, said.dkim_key_file
+        if domain is not None and selector is not None and file is not None:
+            return {**self.file.domains, domain: DomainSettings(dkim_selector=selector, dkim_key_file=file)}
+        if (domain, selector, file) != (None, None, None):
+            raise ConfigError("DIGEST_DKIM_DOMAIN, DIGEST_DKIM_SELECTOR and DIGEST_DKIM_KEY_FILE need each other")
+        return self.file.domains
 
     def everything(self) -> tuple[Given, ...]:
         """Return every setting of the environment and of digest.toml, with where its value came from."""

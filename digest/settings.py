@@ -17,11 +17,13 @@ from digest.errors import ConfigError, NewsletterNotFound, nearest
 from digest.notation import (
     Dates,
     DomainRates,
+    Domains,
     Duration,
     Line,
     Mailbox,
     Rate,
     Schedule,
+    Selector,
     Url,
     Zone,
     read_dates,
@@ -170,10 +172,21 @@ class SourceSettings(_Section):
 
 
 class DomainSettings(_Section):
-    """``[domains."example.com"]``: how letters from that domain are signed."""
+    """``[domains."example.com"]``: how mail from that domain is signed."""
 
-    dkim_selector: str
-    dkim_key_file: str
+    dkim_selector: Selector
+    dkim_key_file: str = Field(min_length=1)
+    dkim_ed25519_selector: Selector | None = None
+    dkim_ed25519_key_file: Annotated[str, Field(min_length=1)] | None = None
+
+    @model_validator(mode="after")
+    def _names_both_or_none(self) -> "DomainSettings":
+        if (self.dkim_ed25519_selector is None) != (self.dkim_ed25519_key_file is None):
+            raise ValueError("dkim_ed25519_selector and dkim_ed25519_key_file need each other")
+        if self.dkim_ed25519_selector == self.dkim_selector:
+            # One TXT record speaks of one key (RFC 6376, 3.6.2.2).
+            raise ValueError(f"two keys cannot share the selector {self.dkim_selector!r}")
+        return self
 
 
 class ProjectFile(_Section):
@@ -186,7 +199,7 @@ class ProjectFile(_Section):
     newsletters: dict[str, NewsletterSettings] = {}
     lists: dict[str, ListSettings] = {}
     sources: dict[str, SourceSettings] = {}
-    domains: dict[str, DomainSettings] = {}
+    domains: Domains[DomainSettings] = {}
 
     @model_validator(mode="before")
     @classmethod

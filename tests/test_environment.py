@@ -99,7 +99,7 @@ def test_every_setting_may_come_from_a_file_beside_the_project_or_anywhere(
     tmp_path: Path, where: str, name: str
 ) -> None:
     values = {"RELAY_CONNECTIONS": "3", "BOUNCE_ADDRESS": "b@example.com", "BASE_URL": "https://a.example"}
-    values |= {"RELAY_RATE": "14/s", "DRAIN": "5s"}
+    values |= {"RELAY_RATE": "14/s", "DRAIN": "5s", "DKIM_DOMAIN": "example.com", "DKIM_SELECTOR": "d1"}
     value = values.get(name, "sqlite:///other.db")
     (tmp_path / "secrets").mkdir()
     (tmp_path / "secrets" / "one").write_text(f"  {value}\r\n")
@@ -285,6 +285,7 @@ def test_example_shows_the_defaults_and_sets_nothing(tmp_path: Path) -> None:
 
     # Of these the example shows one.
     without = {"bounce_address", "base_url", "relay_rate", "relay_token_command", "notice_relay_url", "ping_url"}
+    without |= {"dkim_domain", "dkim_selector", "dkim_key_file"}
     assert shown.model_dump(exclude=without) == Environment().model_dump(exclude=without)
 
 

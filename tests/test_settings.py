@@ -66,6 +66,8 @@ formerly = "press"
 [domains."example.com"]
 dkim_selector = "d1"
 dkim_key_file = "keys/d1.pem"
+dkim_ed25519_selector = "e1"
+dkim_ed25519_key_file = "keys/e1.pem"
 """
 LETTER = """\
 [newsletters.nytt]
@@ -73,6 +75,7 @@ title = "Nytt"
 from = "Nytt <nytt@example.com>"
 lists = ["alla"]
 """
+DOMAIN = "[domains.'example.com']\ndkim_selector = 'd1'\ndkim_key_file = 'k'\n"
 SOURCE = """\
 [sources.press]
 folder = "articles"
@@ -124,6 +127,12 @@ def test_file_with_every_key_is_read_as_it_stands(tmp_path: Path) -> None:
         "industri", "articles", "Industri", "Europe/Helsinki",
     )  # fmt: skip
     assert file.domains["example.com"].dkim_selector == "d1"
+
+
+def test_a_domain_is_known_as_dns_names_it(tmp_path: Path) -> None:
+    file = read(tmp_path, LETTER + "[domains.'Räksmörgås.example']\ndkim_selector = 'd1'\ndkim_key_file = 'k'\n")
+
+    assert list(file.domains) == ["xn--rksmrgs-5wao1o.example"]
 
 
 def test_full_file_of_this_test_names_every_key_there_is(tmp_path: Path) -> None:
@@ -262,6 +271,17 @@ def test_value_that_ends_in_a_header_is_one_line(tmp_path: Path, key: str, contr
         ("[sources.press]", 'sources.press: needs folder = "..."'),
         (SOURCE + "newsletters = ['nyt']\n" + LETTER, "[sources.press] names a newsletter 'nyt' that is not there;"),
         (SOURCE + "timezone = 'Mars'", "sources.press.timezone: no time zone 'Mars'"),
+        (DOMAIN + "dkim_ed25519_selector = 'e1'", "domains.example.com: dkim_ed25519_selector and dkim_ed25519_key"),
+        (DOMAIN + "dkim_ed25519_key_file = 'e'", "domains.example.com: dkim_ed25519_selector and dkim_ed25519_key"),
+        (
+            DOMAIN + "dkim_ed25519_selector = 'd1'\ndkim_ed25519_key_file = 'e'",
+            "domains.example.com: two keys cannot share the selector 'd1'",
+        ),
+        (DOMAIN.replace("d1", "d 1"), "domains.example.com.dkim_selector: 'd 1' is no selector; letters, digits and -"),
+        (DOMAIN.replace("d1", "d1;x=y"), "domains.example.com.dkim_selector: 'd1;x=y' is no selector"),
+        (DOMAIN.replace("d1", "d1."), "domains.example.com.dkim_selector: 'd1.' is no selector"),
+        (DOMAIN.replace("example.com", "a@b.se"), "domains: 'a@b.se' is no domain; write [domains.\"example.com\"]"),
+        (DOMAIN + DOMAIN.replace("example.com", "Example.com"), "domains: 'Example.com' stands there twice"),
     ],
 )
 def test_other_value_that_cannot_be_meant_is_refused_with_its_key(tmp_path: Path, text: str, words: str) -> None:

@@ -2,6 +2,7 @@
 
 import html
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from digest.letter.frame import UNSUBSCRIBE_PATH, VIEW_PATH
@@ -26,11 +27,25 @@ class Reader:
 
 
 @dataclass(frozen=True, slots=True)
-class Stamp:
-    """A stored letter, parsed once for a whole edition."""
+class Template:
+    """Fixed bytes, and the places of slots between them."""
 
     pieces: tuple[bytes, ...]  #: fixed bytes, and an empty piece at the place of each slot
     places: tuple[tuple[int, int], ...]  #: of slots: number of the piece, number of the slot
+
+    def filled(self, values: Sequence[bytes]) -> bytes:
+        """Return the bytes with these values, one for each slot, in its places."""
+        pieces = list(self.pieces)
+        for place, slot in self.places:
+            pieces[place] = values[slot]
+        return b"".join(pieces)
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """A stored letter, parsed once for a whole edition."""
+
+    template: Template
     slots: tuple[Slot, ...]  #: each once
 
     def fill(self, reader: Reader) -> bytes:
@@ -38,20 +53,37 @@ class Stamp:
 
         Whatever the reader's name holds, it changes no byte outside its slot.
         """
+        return self.template.filled(self.values(reader))
+
+    def values(self, reader: Reader) -> list[bytes]:
+        """Return what the slots hold for one reader, each encoded for where it stands; raises what ``fill`` does."""
         values = [_value(reader, slot) for slot in self.slots]
-        pieces = list(self.pieces)
-        for place, slot in self.places:
-            pieces[place] = values[slot]
-        return b"".join(pieces)
+        for value in values:  # a look at all of the mail would take longer than filling it
+            if b"\n." in value or value.startswith(b"."):
+                raise ValueError(f"a line of a mail would begin with a dot: {value!r}")
+        return values
+
+    def part(self, text: bytes) -> Template:
+        """Return the template of another text with slots of this letter."""
+        return _template(text, self.slots)
 
 
 def open_letter(mail: bytes) -> Stamp:
-    """Return the stamp of a stored letter's ``mail``."""
-    pieces = mail.split(b"\0")
-    slots = [slot for slot in split(mail.decode()) if isinstance(slot, Slot)]
-    once = tuple(dict.fromkeys(slots))
-    places = tuple((2 * n + 1, once.index(slot)) for n, slot in enumerate(slots))
-    return Stamp(tuple(b"" if odd % 2 else piece for odd, piece in enumerate(pieces)), places, once)
+    """Return the stamp of a stored letter's ``mail``; ValueError for one with a line that begins with a dot."""
+    slots = tuple(dict.fromkeys(slot for slot in split(mail.decode()) if isinstance(slot, Slot)))
+    template = _template(mail, slots)
+    behind = {place + 1: slots[slot].kind for place, slot in template.places}
+    for n, piece in enumerate(template.pieces):  # a token ends no line
+        if b"\n." in piece or (piece.startswith(b".") and behind.get(n) is not Kind.TOKEN):
+            raise ValueError("a line of the letter begins with a dot")
+    return Stamp(template, slots)
+
+
+def _template(text: bytes, slots: Sequence[Slot]) -> Template:
+    pieces = text.split(b"\0")
+    numbers = {str(slot).encode().strip(b"\0"): n for n, slot in enumerate(slots)}
+    places = tuple((n, numbers[pieces[n]]) for n in range(1, len(pieces), 2))
+    return Template(tuple(b"" if n % 2 else piece for n, piece in enumerate(pieces)), places)
 
 
 def public(text: str) -> str:

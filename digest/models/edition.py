@@ -44,6 +44,7 @@ class Edition(SQLModel, table=True):
     sender: str = Field(default="", max_length=320)  #: envelope sender
     bounce_address: str | None = Field(default=None, max_length=320)  #: return paths are made under it
     key: str = Field(default="", max_length=16)  #: fingerprint of the secret key its tokens are signed with
+    dkim: list[dict[str, str]] = Field(default_factory=list, sa_type=JSON)  #: keys that sign it: letter/keys.py
     give_up_at: dt.datetime | None = None  #: deferred mail is tried until then
 
     # Its number stands in links for ever, so none is used again.

@@ -151,7 +151,8 @@ def secret_files(folder: Path, environ: Mapping[str, str]) -> list[str]:
     """Return the files of secrets that digest.toml, .env and the environment name, as they name them."""
     with (folder / FILE).open("rb") as opened:
         domains = tomllib.load(opened).get("domains", {})
-    keys = [domain.get("dkim_key_file") for domain in domains.values() if isinstance(domain, dict)]
+    named = [domain for domain in domains.values() if isinstance(domain, dict)]
+    keys = [domain.get(name) for domain in named for name in ("dkim_key_file", "dkim_ed25519_key_file")]
     variables = {**dotenv_values(folder / DOTENV, interpolate=False, encoding="utf-8-sig"), **environ}
     files = [value for name, value in variables.items() if name.startswith("DIGEST_") and name.endswith("_FILE")]
     return sorted({str(name) for name in (*keys, *files) if name})

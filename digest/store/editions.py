@@ -49,6 +49,7 @@ class Freezing:
     passed: Sequence[int]
     letters: Sequence[Letter]
     letter_of: Mapping[str, int]  #: a reader's language -> index of their letter; others get the first
+    dkim: Sequence[Mapping[str, str]] = ()  #: the keys that sign them
 
 
 @dataclass(frozen=True)
@@ -195,6 +196,7 @@ def _freeze(connection: Connection, plan: Freezing) -> Edition | None:
         "state": EditionState.FROZEN, "reason": "", "decided_at": plan.at, "frozen_at": plan.at, "finished_at": None,
         "rehearsal": plan.rehearsal, "list_ids": list(plan.list_ids), "sender": plan.sender,
         "bounce_address": plan.bounce_address, "key": plan.key, "give_up_at": plan.give_up_at,
+        "dkim": [dict(key) for key in plan.dkim],
     }  # fmt: skip
     edition = _edition(connection, plan.newsletter_id, plan.date, plan.number, values)
     assert edition.id is not None

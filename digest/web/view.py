@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from digest import tokens
-from digest.letter.identity import key_of, reader_of
+from digest.letter.identity import Identity
 from digest.letter.stamp import open_letter
 from digest.models import Letter
 from digest.project import Project
@@ -73,8 +73,7 @@ def _parts(project: Project, listed: Listed, letter: Letter, copy: Copy | None, 
     """Return a letter's HTML and text: stamped for its reader; the public form once there is none."""
     if copy is None or not copy.address:
         return letter.html, letter.text
-    key = key_of(project.keys, listed.edition)
-    reader = reader_of(project.keys, key, listed.edition, subscriber_id, copy.address, copy.name)
+    reader = Identity(project.keys, listed.edition).reader(subscriber_id, copy.address, copy.name)
     mail = email.message_from_bytes(open_letter(letter.mail).fill(reader), policy=email.policy.default)
     assert isinstance(mail, EmailMessage)
     return _part(mail, "html"), _part(mail, "plain")

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from digest.letter import gate
-from digest.letter.stamp import Stamp, open_letter, public
+from digest.letter.stamp import Reader, Stamp, open_letter, public
 from digest.letter.values import BadAddress, clean
 from tests.builders import a_reader
 from tests.letter.designs import a_design, a_letter, parts, read, stamped
@@ -103,7 +103,7 @@ def test_stamped_bytes_are_read_as_what_the_templates_would_have_written(stamp: 
 def test_a_name_changes_no_byte_outside_its_slots(stamp: Stamp, name: str) -> None:
     mail = stamp.fill(a_reader(name=name))
     at = 0
-    for piece in (piece for piece in stamp.pieces if piece):
+    for piece in (piece for piece in stamp.template.pieces if piece):
         at = mail.index(piece, at) + len(piece)
 
     assert at == len(mail)
@@ -167,3 +167,26 @@ def test_composed_and_decomposed_names_are_the_same_name(stamp: Stamp) -> None:
     decomposed = unicodedata.normalize("NFD", "Åsa Öberg")
 
     assert stamp.fill(a_reader(name=decomposed)) == stamp.fill(a_reader(name="Åsa Öberg"))
+
+
+@pytest.mark.parametrize(
+    "mail",
+    [b".\r\n", b"a\r\n.\r\n", b"a\r\n.b\r\n", b"a\n.\r\n", b"\0text:name:x\0.\r\n", b"a\r\n\0token:view:\0\r\n.\r\n"],
+)
+def test_letter_that_could_end_early_is_not_opened(mail: bytes) -> None:  # RFC 5321 4.5.2
+    with pytest.raises(ValueError, match="begins with a dot"):
+        open_letter(mail)
+
+
+def test_dot_behind_a_token_begins_no_line() -> None:
+    stamp = open_letter(b"see \0token:view:\0.\r\n")
+
+    assert stamp.fill(Reader("a@b.se", "", "M", "U", "V", "")) == b"see V.\r\n"
+
+
+@pytest.mark.parametrize("value", [b".", b".x", b"x\r\n.", b"x\n.\r\n"])
+def test_value_that_could_end_a_mail_early_is_not_filled_in(value: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("digest.letter.stamp._value", lambda reader, slot: value)
+
+    with pytest.raises(ValueError, match="would begin with a dot"):
+        open_letter(b"a\r\n\0token:view:\0\r\n").fill(Reader("a@b.se", "", "M", "U", "V", ""))

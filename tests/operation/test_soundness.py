@@ -57,7 +57,7 @@ def test_sound_store_has_no_findings_and_is_left_as_it_is(path: Path) -> None:
             KEY,
             [
                 "INSERT INTO edition SELECT 2, newsletter_id, '2025-12-01', 1, 'empty', '', decided_at, NULL, NULL, 0, "
-                "list_ids, 0, '', NULL, '', NULL FROM edition",
+                "list_ids, 0, '', NULL, '', NULL, dkim FROM edition",
                 "UPDATE letter SET edition_id = 2",
             ],
         ),

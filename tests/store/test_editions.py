@@ -67,6 +67,7 @@ def test_freeze_writes_the_edition_binds_stores_letters_and_makes_deliveries(sto
         "id": 1, "newsletter_id": 1, "date": SUNDAY, "number": 1, "state": EditionState.FROZEN, "reason": "",
         "decided_at": NOON, "frozen_at": NOON, "finished_at": None, "rehearsal": True, "list_ids": [1], "audience": 2,
         "sender": "nytt@example.com", "bounce_address": "bounce@example.com", "key": "0" * 16, "give_up_at": LATER,
+        "dkim": [],
     }  # fmt: skip
     assert editions.get(store, 1) == edition
     assert placements(store) == [
