@@ -282,3 +282,17 @@ def test_bad_token_tells_nothing() -> None:
 
     assert str(refused.value) == "not a valid token"
     assert refused.value.__suppress_context__ or refused.value.__context__ is None
+
+
+@pytest.mark.parametrize("length", [32, 63, 64, 65, 200])
+def test_a_series_signs_as_the_module_hmac_does_with_keys_of_any_length(length: int) -> None:
+    ring = keyring("0123456789abcdef" * 2, ("k" * length,))
+    series = tokens.Series(ring, ring.newest, Purpose.VIEW, 7)
+
+    for second in (0, 1, 4711, 2**40 - 1):
+        raw = series.sign(second)
+        head = bytes((Purpose.VIEW, ring.newest.id)) + (7).to_bytes(5, "big") + second.to_bytes(5, "big")
+        mac = hmac.new(b"k" * length, ring.installation + head, "sha256").digest()
+        assert raw == head + mac[:16]
+        assert series.make(second) == base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+        assert series.make_for_return_path(second) == base64.b32encode(raw).rstrip(b"=").decode().lower()

@@ -10,6 +10,7 @@ from digest.edition.layout import Layout, lay_out
 from digest.edition.select import Choice, choose
 from digest.letter.compose import compose
 from digest.letter.frame import Frame
+from digest.letter.keys import keys_for
 from digest.letter.templates import Templates, open_templates
 from digest.locale import available
 from digest.models import Edition, Letter, MailingList, Newsletter
@@ -163,6 +164,7 @@ def _plan(project: Project, made: Draft, *, rehearsal: bool) -> editions.Freezin
         sender=made.newsletter.sender[1],
         bounce_address=project.environment.bounce_address,
         key=project.keys.newest.fingerprint,
+        dkim=[key.frozen() for key in keys_for(project, made.newsletter.sender[1])],
         rendered=made.choice.chosen,
         roles=made.layout.roles(),
         passed=[article.id for article in made.choice.passed if article.id is not None],

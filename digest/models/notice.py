@@ -52,7 +52,6 @@ class Notice(SQLModel, table=True):
             "ix_notice_open",
             "next_at",
             sqlite_where=sql("state IN ('waiting', 'sending')"),
-            postgresql_where=sql("state IN ('waiting', 'sending')"),
         ),
         {"sqlite_autoincrement": True},  # its number stands in its Message-ID
     )

@@ -2,6 +2,7 @@
 
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
@@ -13,6 +14,8 @@ READ, WRITE = "BEGIN", "BEGIN IMMEDIATE"
 #: Milliseconds. Readers never wait in WAL but while another process opens or closes the file; a migration waits for the
 #: end of its writing. The writer does with none: it waits by itself, and shorter (writer.py).
 PATIENCE = 5000
+#: What a statement can end in: by SQLAlchemy, or by the driver itself.
+DRIVER_ERRORS = (DBAPIError, sqlite3.Error)
 LOOK = "look at its permissions and its folder's"
 
 
@@ -30,8 +33,8 @@ def locate(url: str, folder: Path) -> Path:
     return folder / parsed.database
 
 
-def make_engine(path: Path, begin: str, *, foreign_keys: bool = True, patience: int = PATIENCE) -> Engine:
-    """Return an engine whose transactions start with ``begin``, and wait that many milliseconds for a lock.
+def make_engine(path: Path, begins: str, *, foreign_keys: bool = True, patience: int = PATIENCE) -> Engine:
+    """Return an engine whose transactions start with ``begins``, and wait that many milliseconds for a lock.
 
     WRITE takes the write lock at once: a transaction that reads first and writes later would fail with "database is
     locked" whenever somebody commits in between, and no waiting helps it.
@@ -39,7 +42,7 @@ def make_engine(path: Path, begin: str, *, foreign_keys: bool = True, patience: 
     engine = create_engine(f"sqlite:///{path}", connect_args={"check_same_thread": False})
     # Who only reads leaves the file as it is: it may turn out to be somebody else's.
     # What is deleted is overwritten: somebody who asked to be forgotten must not be left in a free page.
-    keeping = ("journal_mode=WAL", "secure_delete=ON") if begin == WRITE else ()
+    keeping = ("journal_mode=WAL", "secure_delete=ON") if begins == WRITE else ()
 
     def set_up(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
         connection.isolation_level = None  # the driver must not begin transactions of its own
@@ -53,11 +56,27 @@ def make_engine(path: Path, begin: str, *, foreign_keys: bool = True, patience: 
             connection.execute(f"PRAGMA {pragma}")
 
     def start(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+        if not driver_of(connection).in_transaction:  # the writer begins by itself
+            connection.exec_driver_sql(begins)
 
     event.listen(engine, "connect", set_up)
     event.listen(engine, "begin", start)
     return engine
+
+
+def begin(connection: Connection) -> None:
+    """Begin to write; raises the driver's own error.
+
+    By the driver, for SQLAlchemy takes as long for a statement as a mail's mark takes. Then it is told, since it rolls
+    back after an error where it knows of no transaction, and others' works with it.
+    """
+    driver_of(connection).execute(WRITE)
+    connection.begin()
+
+
+def driver_of(connection: Connection) -> Any:
+    """Return the driver's connection, which is in the same transaction."""
+    return connection.connection.driver_connection
 
 
 def is_locked(error: BaseException) -> bool:

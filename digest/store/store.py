@@ -9,13 +9,12 @@ from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 from sqlalchemy import Connection, insert, select, update
-from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
 
 from digest.errors import ConfigError, StoreError, StoreMissing
 from digest.models import Installation
 from digest.store.disk import require_local
-from digest.store.engine import READ, WRITE, as_store_error, make_engine
+from digest.store.engine import DRIVER_ERRORS, READ, WRITE, as_store_error, make_engine
 from digest.store.upgrade import MIGRATIONS, bring_up, check_version, migrate, version_of, versions
 from digest.store.writer import Writer
 
@@ -37,7 +36,7 @@ class Store:
         try:
             with self._readers.begin() as connection:
                 return work(connection)
-        except DBAPIError as error:
+        except DRIVER_ERRORS as error:
             raise as_store_error(error, self.path) from error
 
     def write(self, work: Callable[[Connection], T]) -> "Future[T]":

@@ -3,16 +3,16 @@
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError
 
-from digest.store.engine import as_store_error, is_locked
+from digest.store.engine import DRIVER_ERRORS, as_store_error, begin, driver_of, is_locked
 
 T = TypeVar("T")
 
@@ -42,6 +42,7 @@ class Writer:
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
         self._is_locked_out = False
+        self._connection: Connection | None = None  # the thread's own: taking one from the pool costs as much as a mail
 
     def submit(self, run: Callable[[Connection], T]) -> "Future[T]":
         """Queue a work; the future has its result once it is durable, or the error that undid it alone.
@@ -68,12 +69,13 @@ class Writer:
     def _serve(self) -> None:
         while (work := self._works.get()) is not None:
             self._commit(work)
+        self._let_go()
 
     def _commit(self, first: Work) -> None:
         """Commit a work with all that wait behind it."""
         group = [first]
         try:
-            with self._engine.connect() as connection:
+            with self._connected() as connection:
                 self._begin(connection)
                 ends = time.monotonic() + GROUP
                 self._run(connection, first)
@@ -84,11 +86,26 @@ class Writer:
         except Exception as error:  # noqa: BLE001  whatever it is, those who wait must hear of it
             if self._is_locked_out:  # who stood behind this one has waited as long
                 group += iter(self._next, None)
-            known = as_store_error(error, self._path) if isinstance(error, DBAPIError) else error
+            known = as_store_error(error, self._path) if isinstance(error, DRIVER_ERRORS) else error
             for work in _waiting(group):
                 work.future.set_exception(known)
         for work in _waiting(group):
             work.future.set_result(work.result)
+
+    @contextmanager
+    def _connected(self) -> Iterator[Connection]:
+        """Yield the connection that writes; after an error the next one is as good as new."""
+        self._connection = self._connection or self._engine.connect()
+        try:
+            yield self._connection
+        except BaseException:
+            self._let_go()
+            raise
+
+    def _let_go(self) -> None:
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            connection.close()
 
     def _next(self) -> Work | None:
         """Return the work that waits next, None when there is none or the queue has ended."""
@@ -104,9 +121,8 @@ class Writer:
         ends = time.monotonic() + (SHORT if self._is_locked_out else PATIENCE)
         while True:
             try:
-                connection.begin()
-            except DBAPIError as error:
-                connection.rollback()
+                begin(connection)
+            except DRIVER_ERRORS as error:
                 self._is_locked_out = is_locked(error) and time.monotonic() > ends
                 if not is_locked(error) or self._is_locked_out:
                     raise
@@ -117,31 +133,26 @@ class Writer:
 
     def _run(self, connection: Connection, work: Work) -> None:
         # Savepoints in plain SQL: SQLAlchemy compiles its own anew each time, at three times the price of a mark.
-        connection.exec_driver_sql("SAVEPOINT work")
+        driver = driver_of(connection)
+        driver.execute("SAVEPOINT work")
         try:
             work.result = work.run(connection)
-            connection.exec_driver_sql("RELEASE work")
-        except DBAPIError as error:
+            driver.execute("RELEASE work")
+        except DRIVER_ERRORS as error:
             # A full disk ends the whole transaction in SQLite, savepoints and all; a broken rule only the work.
-            if not _is_open(connection):
+            if not driver.in_transaction:
                 raise
-            _undo(connection)
+            _undo(driver)
             work.future.set_exception(as_store_error(error, self._path))
         except Exception as error:  # noqa: BLE001  it belongs to whoever waits for the future
-            _undo(connection)
+            _undo(driver)
             work.future.set_exception(error)
 
 
-def _undo(connection: Connection) -> None:
-    connection.exec_driver_sql("ROLLBACK TO work")
-    connection.exec_driver_sql("RELEASE work")
+def _undo(driver: Any) -> None:
+    driver.execute("ROLLBACK TO work")
+    driver.execute("RELEASE work")
 
 
 def _waiting(works: Iterable[Work]) -> list[Work]:
     return [work for work in works if not work.future.done()]
-
-
-def _is_open(connection: Connection) -> bool:
-    """Return whether SQLite is still in the transaction that it was in."""
-    driver = connection.connection.driver_connection
-    return bool(driver is not None and driver.in_transaction)

@@ -11,6 +11,7 @@ import pytest
 
 from digest.delivery.claims import Claims
 from digest.delivery.domains import Domains
+from digest.errors import StoreError
 from digest.models import DeliveryState
 from digest.store import Store, ledger, open_store
 from digest.store.ledger import Claim
@@ -142,3 +143,90 @@ def test_of_those_set_aside_who_was_put_off_before_goes_first(store: Store, clai
         return readers(await all_of(claims))
 
     assert asyncio.run(held_and_freed())[0] == 15
+
+
+def claimed(store: Store) -> int:
+    return in_ledger(store, "lease IS NOT NULL")
+
+
+def test_next_batch_is_claimed_before_this_one_is_used_up(store: Store, claims: Claims) -> None:
+    async def half() -> None:
+        await claims.take()
+        assert claimed(store) == 4
+        claims.at_hand(0.0)
+        await claims.settled()
+        assert claimed(store) == 8
+        assert readers([one for _ in range(6) if (one := claims.at_hand(0.0))]) == list(range(3, 9))
+        await claims.settled()
+
+    asyncio.run(half())
+
+
+def test_nothing_is_claimed_ahead_while_one_mail_finds_out_whether_others_may_follow(
+    store: Store, claims: Claims
+) -> None:
+    claims.batch = 2
+
+    async def first() -> None:
+        await claims.take()
+        await claims.settled()
+
+    asyncio.run(first())
+
+    assert claimed(store) == 2
+
+
+def test_many_who_wait_for_one_batch_get_everybody_once_and_all_hear_of_the_end(claims: Claims) -> None:
+    async def together() -> list[Claim | None]:
+        return list(await asyncio.gather(*(claims.take() for _ in range(25))))
+
+    taken = asyncio.run(together())
+
+    assert sorted(readers([one for one in taken if one is not None])) == list(range(1, 21))
+    assert taken.count(None) == 5
+
+
+def test_error_of_what_was_claimed_ahead_is_met_by_who_needs_it(
+    claims: Claims, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_: object) -> list[Claim]:
+        raise StoreError("no room")
+
+    async def fail() -> list[int]:
+        first = await claims.take()
+        assert first is not None
+        monkeypatch.setattr("digest.delivery.claims.ledger.claim", failing)
+        taken = [first]
+        while (one := claims.at_hand(0.0)) is not None:
+            await claims.settled()
+            taken.append(one)
+        with pytest.raises(StoreError, match="no room"):
+            await claims.take()
+        return readers(taken)
+
+    assert asyncio.run(fail()) == [1, 2, 3, 4]
+
+
+def test_claimed_by_the_quick_way_is_what_the_other_one_claims(store: Store, claims: Claims) -> None:
+    with closing(sqlite3.connect(store.path)) as connection, connection:
+        connection.execute("UPDATE delivery SET name = 'Åsa', attempt = 3 WHERE subscriber_id = 2")
+        connection.execute("UPDATE delivery SET state = 4 WHERE subscriber_id = 3")
+        connection.execute("UPDATE delivery SET lease = 9 WHERE subscriber_id = 4")
+        tried = "INSERT INTO attempt (edition_id, subscriber_id, n, at, phase, code, text)"
+        connection.execute(f"{tried} VALUES (1, 5, 1, '2025-11-30 12:00:00', 'dot', 451, '')")
+
+    def both(limit: int) -> list[list[Claim]]:
+        found = []
+        for over in ((), ("nowhere.example",)):
+            found.append(ledger.claim(store, 1, 8, 1, limit, over))
+            with closing(sqlite3.connect(store.path)) as connection, connection:
+                rows = connection.execute("SELECT subscriber_id, attempt FROM delivery WHERE lease = 8").fetchall()
+                connection.execute("UPDATE delivery SET lease = NULL, attempt = attempt - 1 WHERE lease = 8")
+            assert rows == [(one.subscriber_id, one.attempt) for one in found[-1]]
+        return found
+
+    quick, other = both(5)
+
+    assert quick == other
+    assert readers(quick) == [2, 5, 6, 7, 8]
+    assert (quick[0].name, quick[0].attempt, quick[1].doubts, quick[1].tries) == ("Åsa", 4, 1, 1)

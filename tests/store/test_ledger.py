@@ -11,7 +11,8 @@ from sqlalchemy import Engine, event
 
 from digest.models import DeliveryState, Edition, SubscriptionState, SuppressionReason
 from digest.store import Store, deliveries, editions, ledger, names, standing
-from digest.store.ledger import DOUBT, INTERRUPTED, Claim, Entry, Ledger, Mark
+from digest.store.ledger import DOUBT, INTERRUPTED, Claim, Entry, Mark
+from tests.store.books import Ledger
 from tests.store.builders import (
     LATER,
     NOON,
@@ -235,10 +236,11 @@ def test_what_a_dead_process_left_is_taken_over(store: Store, edition: Edition) 
         import datetime as dt, os, signal
         from pathlib import Path
         from digest.store import deliveries, editions, ledger, open_store
+        from tests.store.books import Ledger
         store = open_store(Path({str(store.path)!r}))
         now = dt.datetime.now(dt.UTC)
         claims = ledger.claim(store, 1, ledger.take_lease(store, now), 0, 2)
-        ledger.Ledger(store, editions.get(store, 1), 1).mark_sending(claims[0], now).result()
+        Ledger(store, editions.get(store, 1), 1).mark_sending(claims[0], now).result()
         os.kill(os.getpid(), signal.SIGKILL)
         """
     killed = subprocess.run([sys.executable, "-c", dedent(code)], check=False)

@@ -7,10 +7,11 @@ from sqlalchemy import update
 
 from digest.models import DeliveryState, Edition, EditionState, Letter, PlacementRole, PlacementState
 from digest.store import Store, articles, deliveries, editions, ledger, names, revision, standing, steering
-from digest.store.ledger import DOUBT, Claim, Ledger, Mark
+from digest.store.ledger import DOUBT, Claim, Mark
 from digest.store.revision import Revision
 from digest.store.steering import SLICE
 from digest.store.tables import SUBSCRIBER
+from tests.store.books import Ledger
 from tests.store.builders import (
     LATER,
     NOON,

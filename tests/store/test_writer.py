@@ -10,12 +10,13 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
-from sqlalchemy import Connection, func, insert, select, text
+from sqlalchemy import Connection, bindparam, func, insert, select, text
+from sqlalchemy.exc import StatementError
 
 from digest.errors import StoreError
 from digest.models import Letter, RelayName
 from digest.store import Store, open_store
-from digest.store.engine import WRITE, make_engine
+from digest.store.engine import WRITE, driver_of, make_engine
 from digest.store.store import session_on
 from digest.store.tables import RELAY
 from digest.store.writer import GROUP, Writer
@@ -353,3 +354,49 @@ def test_log_does_not_grow_with_a_long_send_also_while_others_read(store: Store)
         reader.join()
 
     assert largest < written / 3, "SQLite's own checkpoint at 1,000 pages lets the log begin anew"
+
+
+def test_error_before_a_statement_reaches_the_store_undoes_only_its_own_work(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wrong(connection: Connection) -> None:
+        connection.execute(select(RELAY.c.name).where(RELAY.c.id == bindparam("missing")))
+
+    with held_up(store):
+        unhurried(monkeypatch)
+        good, bad, also_good = store.write(adding("a")), store.write(wrong), store.write(adding("b"))
+
+    assert isinstance(bad.exception(PATIENCE), StatementError)
+    assert (good.result(PATIENCE), also_good.result(PATIENCE)) == ("a", "b")
+    assert names_in(store) == ["a", "b"]
+
+
+def test_error_of_the_first_statement_of_a_commit_undoes_only_its_own_work(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def bare(name: str) -> Callable[[Connection], None]:
+        insertion = f"INSERT INTO relay (name) VALUES ('{name}')"
+        return lambda connection: driver_of(connection).execute(insertion)
+
+    def wrong(connection: Connection) -> None:
+        connection.execute(text("SELECT nothing FROM nowhere"))
+
+    with held_up(store):
+        unhurried(monkeypatch)
+        good, bad, also_good = store.write(bare("a")), store.write(wrong), store.write(bare("b"))
+
+    assert isinstance(bad.exception(PATIENCE), StoreError)
+    assert (good.exception(PATIENCE), also_good.exception(PATIENCE)) == (None, None)
+    assert names_in(store) == ["a", "b"]
+
+
+def test_driver_error_is_told_as_one_line_of_ours_and_undoes_only_its_own_work(store: Store) -> None:
+    def wrong(connection: Connection) -> None:
+        driver_of(connection).execute("INSERT INTO relay (name) VALUES ('half')")
+        driver_of(connection).execute("INSERT INTO relay (name) VALUES ('half')")
+
+    bad, good = store.write(wrong), store.write(adding("a"))
+
+    assert str(bad.exception(PATIENCE)) == f"the store {store.path}: UNIQUE constraint failed: relay.name"
+    assert good.result(PATIENCE) == "a"
+    assert names_in(store) == ["a"]
