@@ -15,6 +15,7 @@ import pytest
 TOOLS = {
     "chromium": "apt-get install chromium",
     "git": "apt-get install git",
+    "postfix": "apt-get install postfix",
 }
 REQUIRE_ALL = "DIGEST_REQUIRE_ALL"
 

@@ -9,14 +9,16 @@ from contextlib import asynccontextmanager
 import pytest
 import trustme
 
-from digest.delivery.conversation import Timeouts
 from digest.delivery.outcome import Conversation, Envelope, Outcome, RelayRefused
 from digest.delivery.relay import SmtpRelay
 from digest.delivery.relays import parse_relay
+from digest.delivery.single import hand_over
+from digest.delivery.wire import Timeouts
 from digest.demo.smtpd import Answer, Received, RecordingServer, Script, Step
 
 PATIENT = Timeouts(*[5.0] * 7)
 HASTY = Timeouts(*[0.1] * 7)
+BRISK = Timeouts(5.0, *[0.3] * 6)  #: where only some of what is tried takes all of its time
 ENVELOPE = Envelope("bounce+abc@example.com", "asa@example.net")
 
 
@@ -37,6 +39,12 @@ def once(name: str, answer: Answer) -> Script:
     """Return a script that gives this answer the first time a step is taken."""
     answers = iter([answer])
     return lambda step: next(answers, None) if step.name == name else None
+
+
+def step_by_step(script: Script = lambda step: None) -> Script:
+    """Return a script of a server that does not offer PIPELINING, as OpenSMTPD does not."""
+    greeting = b"250-localhost\r\n250-8BITMIME\r\n250-SIZE 50000000\r\n250 SMTPUTF8\r\n"
+    return lambda step: script(step) or (greeting if step.name == "ehlo" else None)
 
 
 def recorded(steps: list[str], script: Script = lambda step: None) -> Script:
@@ -85,7 +93,7 @@ async def talk(url: str, timeouts: Timeouts = PATIENT) -> AsyncIterator[Conversa
 async def hand_one_over(script: Script | None, timeouts: Timeouts = PATIENT) -> tuple[Outcome, bool, list[Received]]:
     """Return what came of one mail to such a server, whether the conversation is still open, and what arrived."""
     async with RecordingServer(script=script) as server, talk(server.url, timeouts) as conversation:
-        outcome = await conversation.hand_over(ENVELOPE, a_mail(), yes)
+        outcome = await hand_over(conversation, ENVELOPE, a_mail(), yes)
         return outcome, conversation.is_open, server.mails
 
 

@@ -36,11 +36,11 @@ FLOOR = {room: floor for floor, rooms in enumerate(ROOMS) for room in rooms}
 
 #: Modules that decide: whatever is so now, by chance or on disk comes in as an argument.
 DECIDING = [
-    *("edition/select", "edition/layout", "edition/audit", "letter/headers", "letter/stamp"),
+    *("edition/select", "edition/layout", "edition/audit", "letter/dkim", "letter/headers", "letter/stamp"),
     *("people/consent", "people/difference"),
     *("delivery/domains", "delivery/line", "delivery/matter"),
     *("delivery/preflight", "delivery/pace", "delivery/retry", "delivery/classify", "delivery/verbs"),
-    *("delivery/endurance", "delivery/replies"),
+    *("delivery/endurance", "delivery/envelope", "delivery/replies", "delivery/trip"),
     "operation/schedule",
 ]
 TOUCHES_THE_WORLD = {

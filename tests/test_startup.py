@@ -59,3 +59,19 @@ def test_help_enters_no_room_but_the_command_line(command: str) -> None:
 
 def test_command_that_has_work_loads_what_it_needs() -> None:
     assert libraries(loaded_by("config", "show")) >= PYDANTIC, "so the tests above do not look at an empty list"
+
+
+#: What going on with a frozen edition enters, and the notices that every send looks for.
+GOING_ON = """
+import json, sys
+import digest.cli.results, digest.delivery.notices, digest.delivery.run, digest.operation.expect
+print(json.dumps(sorted(sys.modules)))
+"""
+
+
+def test_going_on_with_an_edition_loads_no_templates() -> None:
+    ran = subprocess.run([sys.executable, "-c", GOING_ON], capture_output=True, text=True, check=True)
+    loaded = libraries(set(json.loads(ran.stdout)))
+
+    assert "sqlalchemy" in loaded
+    assert not loaded & {"alembic", "babel", "httpx2", "jinja2", "lxml", "nh3", "premailer"}

@@ -57,11 +57,12 @@ def demo(
 
 @config.command("show")
 def show_(project: ProjectOption = None, json: JsonOption = False) -> None:
-    """Print every setting with its value and where it came from; secrets are masked."""
+    """Print every setting with its value and where it came from, secrets masked; and DNS records for DKIM keys."""
+    from digest.letter.keys import records
     from digest.project import find_folder, read_configuration
 
     configuration = read_configuration(find_folder(project, os.environ, Path.cwd()))
-    everything = configuration.everything()
+    everything = (*configuration.everything(), *records(configuration))
     if json:
         rows = [{"name": one.name, "value": one.value, "source": one.source} for one in everything]
         show.as_json({"project": str(configuration.folder), "settings": rows})

@@ -77,7 +77,8 @@ def _sentence(result: Result, ways: Roads) -> str:
         case Ending.EMPTY:
             return f"{result.key}: nothing new, nothing sent"
         case Ending.HELD:
-            return f"{result.key}: held, nothing sent; mend it, or --force the rule"
+            way = "mend it" if edition["state"] in ("frozen", "sending") else "mend it, or --force the rule"
+            return f"{result.key}: held, nothing sent; {way}"
         case Ending.DRY:
             counts = f"{several(edition['articles'], 'article')} to {several(edition['audience'], 'reader')}"
             return f"{result.key}: would send {counts} through {ways.names}; nothing was frozen or sent"

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 DOUBTS = ("resend", "keep", "skip")
 #: Exit codes from what is best to what outweighs everything else.
 WEIGHT = (0, 3, 6, 1, 2, 4, 130)
+MANY = 100_000  #: letters, whose freeze takes long enough to say so
 
 
 def register(root: typer.Typer) -> None:
@@ -249,7 +250,7 @@ def _send_test(
     if not made.letters:
         show.say(f"{made.key}: nothing new, so there is no letter to test")
         return 0
-    tried = send_test(made, list(dict.fromkeys(addresses)), ways.relays[0])
+    tried = send_test(project, made, list(dict.fromkeys(addresses)), ways.relays[0])
     for one in tried:
         where = f"written to {ways.names}" if ways.rehearsal else f"{'taken' if one.taken else 'refused'}: {one.words}"
         show.say(f"test letter to {one.address} {where}")
@@ -272,12 +273,17 @@ def _desk(yes: bool, watched: "Monitor", *, quiet: bool, is_due: bool) -> "Itera
         return yes or ways.rehearsal or _ask(made, ways)
 
     if quiet:
-        yield Desk(confirm, lambda _key: Watch(say=show.say), watched.begin, is_attended=True)
+        yield Desk(confirm, _say_freezing, lambda _key: Watch(say=show.say), watched.begin, is_attended=True)
         return
     from digest.cli.progress import bar
 
     with bar() as watch:
-        yield Desk(confirm, watch, watched.begin, is_attended=True)
+        yield Desk(confirm, _say_freezing, watch, watched.begin, is_attended=True)
+
+
+def _say_freezing(key: str, readers: int) -> None:
+    if readers >= MANY:
+        show.say(f"{key}: freezing {several(readers, 'letter')}")
 
 
 def _ask(made: "Draft", ways: "Roads") -> bool:

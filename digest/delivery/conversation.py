@@ -1,216 +1,272 @@
-"""The mail transaction with an SMTP relay, command by command, so that "not sent" and "maybe sent" are told apart."""
+"""Mail transactions with an SMTP relay over one connection, so that "not sent" and "maybe sent" are told apart.
+
+With PIPELINING (RFC 2920) the envelope of the next mail rides with the end of this one, so that a mail costs one round
+trip; without it each command waits for its answer. Driven by what the relay says and the ledger marks: no task, no
+future and no timer of its own for a mail.
+"""
 
 import asyncio
-import contextlib
-import re
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass
-
-import idna
+from functools import partial
 
 from digest.delivery import crash
-from digest.delivery.endurance import IDLE, Endurance
+from digest.delivery.endurance import Endurance
+from digest.delivery.envelope import Offer, fitting
 from digest.delivery.outcome import (
-    Envelope,
-    LostAfterDot,
+    CUT_OFF,
+    Following,
     LostBeforeDot,
     Outcome,
+    Parcel,
     Phase,
     Replied,
     Reply,
+    Untried,
     Withdrawn,
 )
-from digest.delivery.wire import Lost, Wire
-
-_DOT = re.compile(rb"\n\.")  # of 38 kB searched in 20 us; `in` takes 40
-_UNSAFE = re.compile(r"[\x00-\x20<>\x7f-\x9f\s]")
-# RFC 6531 3.7.4.2 and RFC 6532: said for a relay that could not take the address, without troubling it.
-_NO_SMTPUTF8 = Reply(553, "the relay does not offer SMTPUTF8, which this address needs", "5.6.7")
-
-
-@dataclass(frozen=True, slots=True)
-class Timeouts:
-    """Seconds to wait for the relay, by RFC 5321, 4.5.3.2; the first and the last are ours."""
-
-    connect: float = 30  #: for each step until it is ready for mail
-    mail: float = 300  # 4.5.3.2.2
-    rcpt: float = 300  # 4.5.3.2.3
-    data: float = 120  # 4.5.3.2.4
-    block: float = 180  # 4.5.3.2.5
-    content: float = 600  # 4.5.3.2.6: ending it early is how mail is doubled
-    quit: float = 2
-
-
-TIMEOUTS = Timeouts()
+from digest.delivery.tenure import Tenure
+from digest.delivery.trip import Trip, Word
+from digest.delivery.wire import Answer, Timeouts, Wire
 
 
 class SmtpConversation:
     """One connection to an SMTP relay; ``outcome.Conversation`` says what its methods promise."""
 
-    def __init__(
-        self, wire: Wire, extensions: Mapping[str, str], mails: int | None, timeouts: Timeouts, endurance: Endurance
-    ) -> None:
-        self._wire = wire
-        self._extensions = extensions
-        self._most_octets = _limit(extensions.get("size", ""))
-        self._mails_left = mails
-        self._timeouts = timeouts
-        self._endurance = endurance
-        self._opened = self._last = wire.now()
-        self._delivered = 0
-        self._is_busy = False
+    def __init__(self, wire: Wire, offer: Offer, mails: int | None, timeouts: Timeouts, endurance: Endurance) -> None:
+        self._wire, self._offer, self._timeouts = wire, offer, timeouts
+        self._tenure = Tenure(wire, mails, endurance, timeouts.quit)
+        self._trip: Trip | None = None  # whose answers come next
+        self._chained: Trip | None = None  # whose envelope went out with the end of that
+        self._following: Following = _nothing
+        self._over: asyncio.Future[None] | None = None  # done when nothing more is under way
         self._needs_reset = False
-        self._farewell: asyncio.Future[Reply] | None = None
-        self.dot_is_out = False
+        self._for_mail: Answer = (self._on_mail, timeouts.mail)
+        self._for_rcpt: Answer = (self._on_rcpt, timeouts.rcpt)
+        self._for_data: Answer = (self._on_data, timeouts.data)
+        self._for_dot: Answer = (self._on_dot, timeouts.content)
+        self._for_envelope = (self._for_mail, self._for_rcpt, self._for_data)
+        wire.listener = self
 
     @property
     def is_open(self) -> bool:
-        return self._wire.is_open and self._farewell is None
+        return self._wire.is_open and not self._tenure.is_leaving
 
-    async def hand_over(self, envelope: Envelope, mail: bytes, may_go: Callable[[], Awaitable[bool]]) -> Outcome:
-        # The last gate before the wire: a dot alone on a line would end this mail and make the relay read the rest of
-        # it as commands, whoever wrote them (RFC 5321 4.5.2).
-        if _DOT.search(mail) or mail.startswith(b".") or not mail.endswith(b"\r\n"):
-            raise ValueError("a mail must end in CRLF and have no line that begins with a dot")
-        sender, recipient = _mailbox(envelope.sender), _mailbox(envelope.recipient)
-        if not (sender + recipient).isascii() and "smtputf8" not in self._extensions:
-            return Replied(_NO_SMTPUTF8, Phase.RCPT)
-        if self._most_octets is not None and len(mail) > self._most_octets:  # RFC 1870 5: the mail is not tried
-            return Replied(_too_large(self._most_octets, len(mail)), Phase.CONTENT)
-        if self._farewell is not None:
-            return LostBeforeDot("this connection has carried its last mail", Phase.MAIL)
-        self._is_busy, self.dot_is_out = True, False
-        self._touch()
+    async def carry(self, first: Parcel, following: Following) -> None:
+        self._following, self._over = following, asyncio.get_running_loop().create_future()
+        trip = fitting(self._offer, first, following)
         try:
-            outcome = await self._transact(sender, recipient, mail, may_go)
-        except BaseException:  # may_go's own, or a cancellation: half a transaction is no place to go on from
-            self._wire.drop("given up by us")
+            self._begin(trip)
+            await self._over
+        except BaseException:  # a cancellation, or an error of ours: half a transaction is no place to go on from
+            self._cut_off()
             raise
         finally:
-            self._is_busy = False
-        self._count(outcome)
-        return outcome
+            self._following, self._over = _nothing, None
 
     async def close(self) -> None:
-        if self._is_busy:
+        if self._trip is not None:
             self._wire.drop("closed by us")  # QUIT would end up inside the mail
-        self._note_end()
-        try:
-            with contextlib.suppress(Lost):
-                self._farewell = self._farewell or self._wire.ask(b"QUIT")
-                await asyncio.wait([self._farewell], timeout=self._timeouts.quit)
-        finally:
-            await self._wire.close(self._timeouts.quit)
+        await self._tenure.close()
 
-    async def _transact(
-        self, sender: str, recipient: str, mail: bytes, may_go: Callable[[], Awaitable[bool]]
-    ) -> Outcome:
-        phase = Phase.MAIL
-        try:
-            await self._reset()
-            for phase, command, wanted, seconds in self._steps(sender, recipient, len(mail)):
-                reply = await self._wire.reply(self._wire.ask(command), seconds)
-                crash.reached(phase)
-                if reply.code // 100 != wanted:
-                    return self._refusal(reply, phase)
-            phase = Phase.CONTENT
-            self._wire.write(memoryview(mail)[:-2])
-            crash.reached("content")
-            # Awaited whatever becomes of the connection meanwhile: a mark that is committed after its outcome was
-            # recorded would leave this delivery `sending` for ever.
-            if not await may_go():
-                self._wire.drop("withdrawn")
-                return Withdrawn()
-            await self._wire.drained(self._timeouts.block)
-            self.dot_is_out = True
-            answer = self._wire.ask(b"\r\n.")
-        except Lost as lost:
-            return LostBeforeDot(str(lost), phase)
-        try:
-            return self._answer(await self._wire.reply(answer, self._timeouts.content))
-        except Lost as lost:
-            return LostAfterDot(str(lost))
+    # --- The envelope
 
-    def _steps(self, sender: str, recipient: str, size: int) -> Iterator[tuple[Phase, bytes, int, float]]:
-        """Yield phase, command, class of the reply that lets us go on, and how long to wait for it."""
-        is_plain = sender.isascii() and recipient.isascii()
-        options = f" SIZE={size}" if "size" in self._extensions else ""  # RFC 1870 5
-        options += "" if is_plain else " SMTPUTF8"  # RFC 6531 3.4
-        yield Phase.MAIL, f"MAIL FROM:<{sender}>{options}".encode(), 2, self._timeouts.mail
-        yield Phase.RCPT, f"RCPT TO:<{recipient}>".encode(), 2, self._timeouts.rcpt
-        # Never after a refused RCPT: a relay that answered 354 all the same would get an empty mail (RFC 2920 3.1).
-        yield Phase.DATA, b"DATA", 3, self._timeouts.data
+    def _begin(self, trip: Trip | None) -> None:
+        """Send an envelope by itself, or be over."""
+        self._trip = trip
+        if trip is None:
+            self._be_over()
+        elif self._tenure.is_leaving:
+            self._trip = None
+            trip.parcel.ended(LostBeforeDot("this connection has carried its last mail", Phase.MAIL))
+            self._be_over()
+        elif self._wire.end is not None:
+            self.lost()
+        else:
+            self._tenure.begin()
+            if self._offer.pipelining:
+                self._wire.ask(self._group(trip), *self._answers())
+            elif self._needs_reset:
+                self._wire.ask(b"RSET\r\n", (self._on_reset_alone, self._timeouts.mail))
+            else:
+                self._wire.ask(trip.mail, self._for_mail)
 
-    async def _reset(self) -> None:
-        """Forget the transaction that was refused before this mail (RFC 5321, 4.1.1.5)."""
-        if self._needs_reset:
-            reply = await self._wire.reply(self._wire.ask(b"RSET"), self._timeouts.mail)
-            if reply.code // 100 != 2:
-                raise self._wire.drop(f"RSET refused: {reply}")
+    def _group(self, trip: Trip) -> bytes:
+        """Return an envelope in one piece; after a refusal with the word that forgets it (RFC 5321, 4.1.1.5)."""
+        reset = b"RSET\r\n" if self._needs_reset else b""
+        return b"%b%b%bDATA\r\n" % (reset, trip.mail, trip.rcpt)
+
+    def _answers(self) -> tuple[Answer, ...]:
+        if not self._needs_reset:
+            return self._for_envelope
+        return ((self._on_reset, self._timeouts.mail), *self._for_envelope)
+
+    def _on_reset(self, reply: Reply) -> None:
+        if reply.code // 100 == 2:
             self._needs_reset = False
+        else:
+            self._wire.drop(f"RSET refused: {reply}")
 
-    def _refusal(self, reply: Reply, phase: Phase) -> Outcome:
-        if reply.code < 400:
-            # Out of step: passed on, a 250 for DATA would be read as a mail delivered.
-            raise self._wire.drop(f"unexpected answer: {reply}")
+    def _on_reset_alone(self, reply: Reply) -> None:
+        self._on_reset(reply)
+        if self._trip is not None:
+            self._wire.ask(self._trip.mail, self._for_mail)
+
+    def _on_mail(self, reply: Reply) -> None:
+        trip = self._heard(reply, Phase.MAIL)
+        if trip is not None and not self._offer.pipelining:
+            self._wire.ask(trip.rcpt, self._for_rcpt)
+
+    def _on_rcpt(self, reply: Reply) -> None:
+        # Never DATA after a refused RCPT where that can be helped: a relay that said 354 all the same would get an
+        # empty mail (RFC 2920 3.1).
+        if self._heard(reply, Phase.RCPT) is not None and not self._offer.pipelining:
+            self._wire.ask(b"DATA\r\n", self._for_data)
+
+    def _on_data(self, reply: Reply) -> None:
+        trip = self._heard(reply, Phase.DATA)
+        if trip is not None:
+            self._send_content(trip)
+
+    def _heard(self, reply: Reply, phase: Phase) -> Trip | None:
+        """Do what an answer to the envelope asks for; return the mail when it may go on."""
+        trip = self._trip
+        assert trip is not None
+        crash.reached(phase)
+        word = trip.hear(reply, phase)
+        if word is Word.GO_ON:
+            return trip
+        if word is Word.OUT_OF_STEP:
+            self._wire.drop(f"unexpected answer: {reply}")
+            return None
         self._needs_reset = True
-        return self._judged(reply, phase)
+        if word is Word.LONE_DOT:
+            self._wire.ask(b".\r\n", (self._on_lone_dot, self._timeouts.content))
+        elif not self._has_said_421(reply) and (phase is Phase.DATA or not self._offer.pipelining):
+            self._refused(trip)
+        return None
 
-    def _answer(self, reply: Reply) -> Outcome:
-        if reply.code // 100 == 3:  # neither yes nor no: whatever it answers, the mail may be the relay's
-            raise self._wire.drop(f"unexpected answer: {reply}")
-        return self._judged(reply, Phase.CONTENT)
+    def _on_lone_dot(self, reply: Reply) -> None:
+        if reply.code // 100 == 3:
+            self._wire.drop(f"unexpected answer: {reply}")
+        elif not self._has_said_421(reply) and self._trip is not None:
+            self._refused(self._trip)
 
-    def _judged(self, reply: Reply, phase: Phase) -> Outcome:
+    def _has_said_421(self, reply: Reply) -> bool:
         if reply.code == 421:  # RFC 5321 3.8: the relay is closing
             self._wire.drop(str(reply), by_relay=True)
-        return Replied(reply, phase)
+        return reply.code == 421
 
-    def _count(self, outcome: Outcome) -> None:
-        """Say QUIT after the last mail that this connection may carry; its answer is awaited in ``close``."""
-        match outcome:
-            case Replied(reply, Phase.CONTENT) if reply.code < 300:
-                self._delivered += 1
-                self._endurance.delivered(self._delivered)
-            case Replied(_, phase) | LostBeforeDot(_, phase) if phase is not Phase.CONTENT:
-                self._note_end()
-            case _ if not self._wire.is_open:
-                self._delivered = 0  # an end in the middle of a mail is something else
-        self._touch()
-        if self._mails_left is not None:
-            self._mails_left -= 1
-        if self.is_open and (self._mails_left == 0 or self._endurance.is_reached(self._delivered)):
-            with contextlib.suppress(Lost):
-                self._farewell = self._wire.ask(b"QUIT")
+    def _refused(self, trip: Trip) -> None:
+        """Tell of a refusal once all of the envelope is answered, and go on."""
+        self._trip = None
+        self._settle(trip)
+        self._go_on()
 
-    def _touch(self) -> None:
-        if self._wire.is_open:  # else it would seem to have ended just now
-            self._last = self._wire.now()
+    # --- The content
 
-    def _note_end(self) -> None:
-        """Learn from an end that the relay has made, of a connection that owes us nothing."""
-        end = self._wire.end
-        if end is None or not end.by_relay or self._farewell is not None or end.at - self._last > IDLE:
+    def _send_content(self, trip: Trip) -> None:
+        """Write all but the end, and ask for the mark meanwhile."""
+        if not trip.parcel.is_wanted():
+            trip.outcome = Untried()
+            self._wire.drop("not wanted any more")  # there is no other way out of a 354
+        elif self._wire.write(memoryview(trip.parcel.mail)[:-2]):
+            crash.reached("content")
+            trip.is_marking = True
+            trip.parcel.mark(partial(self._marked, trip))
+
+    def _marked(self, trip: Trip, may_go: bool) -> None:
+        if not trip.is_marking:
+            return  # cut off meanwhile
+        trip.is_marking = False
+        try:
+            if not may_go:
+                trip.outcome = Withdrawn()
+                self._wire.drop("withdrawn")
+            if self._wire.end is not None:
+                self.lost()
+            elif self._wire.is_flowing:
+                self._send_end(trip)
+            else:
+                self._wire.wait_for_flow(self._timeouts.block)
+        except Exception as error:  # noqa: BLE001  it belongs to whoever awaits ``carry``
+            self._wire.fail(error)
+
+    def flows(self) -> None:
+        trip = self._trip
+        if trip is not None and trip.phase is Phase.CONTENT and not trip.is_marking and not trip.dot_is_out:
+            self._send_end(trip)
+
+    def _send_end(self, trip: Trip) -> None:
+        """Send the end of a mail, and with it the envelope of the next one if that may go now."""
+        if self._offer.pipelining and self._tenure.has_room(1):
+            self._chained = fitting(self._offer, self._following(), self._following)
+        if self._chained is None:
+            trip.dot_is_out = self._wire.ask(b"\r\n.\r\n", self._for_dot)
+        else:
+            group = b"\r\n.\r\n" + self._group(self._chained)
+            trip.dot_is_out = self._wire.ask(group, self._for_dot, *self._answers())
+
+    def _on_dot(self, reply: Reply) -> None:
+        trip = self._trip
+        assert trip is not None
+        if reply.code // 100 == 3:  # neither yes nor no: whatever it answers, the mail may be the relay's
+            self._wire.drop(f"unexpected answer: {reply}")
             return
-        self._endurance.ended(self._delivered, self._opened, end.at, end.reason)
-        self._delivered = 0  # once
+        trip.outcome = Replied(reply, Phase.CONTENT)
+        if not self._has_said_421(reply):
+            self._trip, self._chained = self._chained, None
+            self._settle(trip)
+            if self._trip is None:
+                self._go_on()
+
+    # --- What comes next
+
+    def _go_on(self) -> None:
+        """Begin what follows, where nothing rode with the last mail's end."""
+        if not self.is_open:
+            self._be_over()
+        elif self._tenure.has_room():
+            self._begin(fitting(self._offer, self._following(), self._following))
+        else:
+            self._tenure.say_goodbye()
+            self._be_over()
+
+    def _settle(self, trip: Trip) -> None:
+        """Tell what came of a mail, or what is known of it now that the connection has ended."""
+        outcome: Outcome = trip.lost(self._wire.end.reason if self._wire.end else CUT_OFF)
+        self._tenure.count(outcome)
+        trip.parcel.ended(outcome)
+
+    def lost(self) -> None:
+        trips = [trip for trip in (self._trip, self._chained) if trip is not None]
+        self._trip = self._chained = None
+        for trip in trips:
+            # A mark under way is waited for: whoever has left meanwhile is withdrawn, and not pending again.
+            if trip.is_marking:
+                self._trip = trip
+                continue
+            try:
+                self._settle(trip)
+            except Exception as error:  # noqa: BLE001  the others are told all the same
+                self.failed(error)
+        self._tenure.lost()
+        if self._trip is None:
+            self._be_over()
+
+    def failed(self, error: Exception) -> None:
+        if self._over is not None and not self._over.done():
+            self._over.set_exception(error)
+
+    def _be_over(self) -> None:
+        if self._over is not None and not self._over.done():
+            self._over.set_result(None)
+
+    def _cut_off(self) -> None:
+        if self._trip is not None:
+            self._trip.is_marking = False  # its mark comes too late
+        self._wire.drop(CUT_OFF)
+        if self._trip is not None:  # lost before, and waiting for its mark
+            self.lost()
 
 
-def _limit(size: str) -> int | None:
-    """Return how many octets a relay takes at most, None where it names none or says 0 (RFC 1870, 4)."""
-    return int(size) or None if size.isascii() and size.isdecimal() and len(size) <= 20 else None
-
-
-def _too_large(most: int, octets: int) -> Reply:
-    """Return what the relay would say: a refusal of the mail itself, of every reader's alike."""
-    return Reply(552, f"the relay takes at most {most} octets, and this mail has {octets}", "5.3.4")
-
-
-def _mailbox(address: str) -> str:
-    """Return an address for the envelope, its domain as an A-label; ``ValueError`` for what could break a command."""
-    if _UNSAFE.search(address):
-        raise ValueError(f"not an address for an envelope: {address!r}")
-    local, at, domain = address.rpartition("@")
-    if domain.isascii():
-        return address
-    return local + at + idna.encode(domain, uts46=True).decode("ascii")
+def _nothing() -> Parcel | None:
+    return None

@@ -7,6 +7,7 @@ from digest.delivery.preflight import Subject, Verdict, check
 from digest.delivery.roads import Roads
 from digest.delivery.wish import Wish
 from digest.environment import is_readable_by_others
+from digest.letter.keys import doubts_about
 from digest.models import EditionState, Newsletter
 from digest.project import Project
 from digest.store import editions, names
@@ -30,7 +31,7 @@ def examine(project: Project, made: "Draft", roads: Roads, wish: Wish) -> Verdic
         readers=made.readers,
         base_url=project.base_url,
         network=roads.network,
-        signing=bool(project.file.domains),
+        dkim=list(doubts_about(project, newsletter.sender[1])),
         gone=sorted(name for name in known if name not in project.file.newsletters),
         known=editions.has_frozen(store, made.row.id or 0),
         rehearsed=[one.key for one in earlier if one.edition.rehearsal and one.edition.date != made.date],

@@ -1,37 +1,31 @@
-"""Handing one mail to a relay, recording what came of it, and what that says of relay and domain."""
+"""An edition's letters on their way: each made for a relay, what came of it recorded, and what that says of whom."""
 
 import asyncio
 import random
 import time
 from collections.abc import Sequence
-from concurrent.futures import Future
+from functools import partial
 
 from digest.delivery import crash
+from digest.delivery.ahead import Ahead
 from digest.delivery.claims import Claims
 from digest.delivery.domains import Domains, domain_of
 from digest.delivery.emergency import Journal
 from digest.delivery.line import Line
 from digest.delivery.matter import Matter, is_about_mail, is_about_one, may_be_about_speed, says_speed
 from digest.delivery.options import Now, Options, Watch
-from digest.delivery.outcome import (
-    Conversation,
-    Envelope,
-    LostAfterDot,
-    LostBeforeDot,
-    Outcome,
-    Phase,
-    Replied,
-    Reply,
-    Withdrawn,
-)
+from digest.delivery.outcome import CUT_OFF, Envelope, Outcome, Phase, Replied, Reply, Untried, Withdrawn
+from digest.delivery.parcel import LedgerParcel, Told
 from digest.delivery.retry import Trial, next_entry
+from digest.delivery.signing import Stamps
+from digest.delivery.tally import Tally
 from digest.delivery.waiting import utc
-from digest.letter.identity import key_of, reader_of, return_path
-from digest.letter.stamp import Stamp, open_letter
+from digest.letter.identity import Identity
 from digest.letter.values import BadAddress
 from digest.models import DeliveryState, Edition
 from digest.store import Store, editions
 from digest.store.ledger import Claim, Entry, Mark
+from digest.store.marks import Marks
 from digest.tokens import Keyring
 
 
@@ -49,79 +43,80 @@ class Handover:
         assert edition.give_up_at is not None
         self.now = Now()
         self.domains = Domains(options.domain_limits)
+        self.tally = Tally(store, Marks(edition), self._unwritten, self.cannot_write)
         self.unrecorded: BaseException | None = None
         self.under_way = 0
         self.tried = 0  #: mails that something has come of
         self.refused: set[int] = set()  #: readers put off for the mail's own sake, or ours, while nothing was taken
-        self._ring, self._edition, self._options = ring, edition, options
+        self._returning: set[asyncio.Future[Mark | None]] = set()  # records of what is to be tried again
+        self._options, self._identity = options, Identity(ring, edition)
         self._watch, self._stopping = watch, stopping
-        self._give_up_at, self._key = edition.give_up_at, key_of(ring, edition)
-        self._stamps: dict[int, Stamp] = {
-            letter.id or 0: open_letter(letter.mail) for letter in editions.letters(store, edition.id)
-        }
+        self._give_up_at = edition.give_up_at
+        self._stamps = Stamps(edition, editions.letters(store, edition.id), options.signers)
+        self._ahead = Ahead(self._made) if options.signers else None
 
-    async def deliver(
-        self, line: Line, conversation: Conversation, claim: Claim, *, has_delivered: bool
-    ) -> Entry | None:
-        """Hand one mail over and record what came of it; return that, None where the reader is not to be mailed."""
-        began = time.monotonic()
+    def parcel(self, line: Line, claim: Claim, told: Told) -> LedgerParcel | None:
+        """Return a claimed delivery as a conversation takes it; None for an address that no mail can be sent to."""
         self.under_way += 1
         try:
-            outcome = await self._hand_over(line, conversation, claim)
-        finally:
-            self.under_way -= 1
+            sender, mail = self._ahead.take(claim) if self._ahead else self._made(claim)
+        except BadAddress as error:  # one that could break a header or a command: the reader's trouble
+            told(claim, Replied(Reply(553, str(error), "5.1.3"), Phase.RCPT), time.monotonic())
+            return None
+        return LedgerParcel(line, claim, Envelope(sender, claim.address), mail, self.tally, self._stopping.is_set, told)
+
+    def expect(self, claims: Sequence[Claim]) -> None:
+        """Take note of what has been claimed: mails that take long to make are made ahead."""
+        if self._ahead:
+            self._ahead.expect(claims)
+
+    def _made(self, claim: Claim) -> tuple[str, bytes]:
+        """Return the return path and the bytes of a mail, from whatever thread; raises BadAddress."""
+        who = self._identity.reader(claim.subscriber_id, claim.address, claim.name)
+        return self._identity.return_path(who), self._stamps.fill(claim.letter_id, who)
+
+    def settle(self, line: Line, claim: Claim, outcome: Outcome, began: float) -> Entry | None:
+        """Record what came of a parcel and learn from it; return that, None where nothing is to be recorded."""
+        self.under_way -= 1
+        if isinstance(outcome, Untried):
+            self.claims.give_back(claim)
+            return None
         crash.reached("answered")
         self.tried += 1
         if isinstance(outcome, Withdrawn):  # the mark has said so in the ledger, or somebody else has the delivery
             self.domains.ended(domain_of(claim.address))
             self._watch.done(DeliveryState.WITHDRAWN)
             return None
-        entry = await self._record(line, claim, outcome)
+        entry = self._record(line, claim, outcome)
         if entry.state is DeliveryState.SENT:
             self._taken(line, claim)
-        elif not entry.is_untaken:
-            self._answered(line, claim, outcome, entry, began)
-        else:
+        elif entry.is_untaken:
             self.domains.ended(domain_of(claim.address))
-            # A relay may end a conversation that has delivered; whatever else it refuses speaks of us.
-            if not self._is_slowed(line, outcome, began) and (conversation.is_open or not has_delivered):
-                self.refuse(line, self.now.relay_words)
+        else:
+            self._answered(line, claim, outcome, entry, began)
         self._watch.done(entry.state)
         crash.reached("recorded")
         return entry
 
-    async def _hand_over(self, line: Line, conversation: Conversation, claim: Claim) -> Outcome:
-        who = reader_of(self._ring, self._key, self._edition, claim.subscriber_id, claim.address, claim.name)
+    async def returned(self) -> None:
+        """Wait until all that is pending again can be claimed: before anybody asks whether something is left."""
+        if self._returning:
+            await asyncio.wait(self._returning)
 
-        async def may_go() -> bool:
-            mark = await asyncio.wrap_future(line.ledger.mark_sending(claim, utc()))
-            crash.reached("marked")
-            return mark is Mark.GO
-
-        try:
-            mail = self._stamps[claim.letter_id].fill(who)
-            return await conversation.hand_over(
-                Envelope(return_path(self._edition, who.return_path), claim.address), mail, may_go
-            )
-        except BadAddress as error:  # one that could break a header or a command: the reader's trouble
-            return Replied(Reply(553, str(error), "5.1.3"), Phase.RCPT)
-        except BaseException:
-            # Told to stop, or something broke: whether the mail can have gone out is known, and must not be lost.
-            cut_off = "cut off by us while it waited for the relay's answer"
-            lost = LostAfterDot(cut_off) if conversation.dot_is_out else LostBeforeDot("cut off by us", Phase.CONTENT)
-            self._write(line, claim, self._entry(line, claim, lost))
-            raise
-
-    async def _record(self, line: Line, claim: Claim, outcome: Outcome) -> Entry:
+    def _record(self, line: Line, claim: Claim, outcome: Outcome) -> Entry:
         entry = self._entry(line, claim, outcome)
-        recorded = self._write(line, claim, entry)
+        recorded = self.tally.record(claim, entry)
         if entry.is_untaken:
-            await asyncio.wrap_future(recorded)  # before anybody asks whether something is left
-            self.claims.again(claim)
-        if entry.words is not None:
+            self._returning.add(recorded)
+            recorded.add_done_callback(partial(self._again, claim))
+        if entry.words not in (None, CUT_OFF):
             self.now.relay_words = line.words(entry)
         self.now.sent += entry.state is DeliveryState.SENT
         return entry
+
+    def _again(self, claim: Claim, recorded: "asyncio.Future[Mark | None]") -> None:
+        self._returning.discard(recorded)
+        self.claims.again(claim)
 
     def _entry(self, line: Line, claim: Claim, outcome: Outcome) -> Entry:
         trial = Trial(claim.tries + 1, claim.doubts, utc(), self._give_up_at, line.relay_id, _luck())
@@ -129,17 +124,9 @@ class Handover:
             outcome, trial, resend_doubts=self._options.resend_doubts, close_doubts=self._options.close_doubts
         )
 
-    def _write(self, line: Line, claim: Claim, entry: Entry) -> "Future[None]":
-        loop, recorded = asyncio.get_running_loop(), line.ledger.record(claim, entry)
-
-        def is_recorded(recorded: "Future[None]") -> None:  # in the writer's thread
-            if (error := recorded.exception()) is not None:
-                self.journal.keep(claim, entry)
-                loop.call_soon_threadsafe(self.cannot_write, error)
-                self.unrecorded = self.unrecorded or error
-
-        recorded.add_done_callback(is_recorded)
-        return recorded
+    def _unwritten(self, claim: Claim, entry: Entry, error: BaseException) -> None:  # in the writer's thread
+        self.journal.keep(claim, entry)
+        self.unrecorded = self.unrecorded or error
 
     def cannot_write(self, error: BaseException) -> None:
         """Begin nothing more: what comes of it could not be recorded."""
@@ -165,14 +152,15 @@ class Handover:
         domain = domain_of(claim.address)
         if not isinstance(outcome, Replied):  # lost after the dot: nobody knows what becomes of the mail
             self.domains.ended(domain)
-            self._left_alone(self.now.relay_words, line.lose(time.monotonic()))
+            if entry.words != CUT_OFF:
+                self._left_alone(self.now.relay_words, line.lose(time.monotonic()))
             return
         matter = self._matter(domain, outcome, entry)
         if matter in (Matter.READER, Matter.DOMAIN):
             line.answer()
             return
         if matter is Matter.RELAY:
-            self._is_slowed(line, outcome, began)
+            self.is_slowed(line, outcome, began)
         if is_about_mail(outcome) and not self.now.sent:
             self.refused.add(claim.subscriber_id)
         line.defer(others_accept=any(other.is_accepting for other in self.lines if other is not line))
@@ -184,7 +172,7 @@ class Handover:
         self.domains.ended(domain)
         return Matter.READER if at_rcpt else Matter.RELAY
 
-    def _is_slowed(self, line: Line, outcome: Outcome, began: float) -> bool:
+    def is_slowed(self, line: Line, outcome: Outcome, began: float) -> bool:
         """Return whether a slower pace answers what came of a mail."""
         if not isinstance(outcome, Replied) or not may_be_about_speed(outcome):
             return False

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from digest.delivery.outcome import Relay
 from digest.delivery.pace import FLOOR, LearnedPace, Meter, Pace
-from digest.store.ledger import Entry, Ledger
+from digest.store.ledger import Entry
 from digest.store.relays import Learned
 
 PATIENCE = 3  #: refusals in a row, with nothing accepted, until a relay is left alone for a while
@@ -21,11 +21,10 @@ FORGOTTEN = dt.timedelta(days=7)  #: what a relay has shown holds that long
 
 @dataclass
 class Line:
-    """A relay, its numbers in the ledger, and how it has behaved; times are seconds of one monotonic clock."""
+    """A relay, its number in the ledger, and how it has behaved; times are seconds of one monotonic clock."""
 
     relay: Relay
     relay_id: int
-    ledger: Ledger
     pace: Pace = field(default_factory=Pace)
     learned: LearnedPace = field(default_factory=LearnedPace)
     known: Learned = field(default_factory=Learned)  #: what earlier runs have left
@@ -40,6 +39,7 @@ class Line:
     paused_until: float = 0.0
     is_in_storm: bool = False  #: of refusals, none accepted
     is_given_up: bool = False  #: for the rest of this run
+    is_used_up: bool = False  #: as much as its rate allows in this run; what has a place is sent
 
     @property
     def is_accepting(self) -> bool:

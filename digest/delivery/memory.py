@@ -11,7 +11,6 @@ from digest.delivery.pace import LearnedPace, Pace
 from digest.delivery.waiting import utc
 from digest.models import Edition
 from digest.store import Store, names, relays
-from digest.store.ledger import Ledger
 from digest.store.pacing import Passed, handed_over
 
 SLOWEST_START = 1.0  #: mails a second: no relay is begun with less, so that a few mails are not held up by yesterday
@@ -20,10 +19,10 @@ SLOWEST_START = 1.0  #: mails a second: no relay is begun with less, so that a f
 def paces(store: Store, edition: Edition, used: Sequence[Relay], options: Options) -> tuple[Pace, list[Line]]:
     """Return the pace over all relays, and every relay's line, as earlier runs have left them."""
     if edition.rehearsal:  # a folder is fed as fast as it can be
-        return Pace(), [_line(store, edition, relay, (), {}) for relay in used]
+        return Pace(), [_line(store, relay, (), {}) for relay in used]
     own = [options.relay_limits[n] if n < len(options.relay_limits) else () for n in range(len(used))]
     before = _before(store, [options.limits, *own])
-    lines = [_line(store, edition, relay, limits, before) for relay, limits in zip(used, own, strict=True)]
+    lines = [_line(store, relay, limits, before) for relay, limits in zip(used, own, strict=True)]
     return Pace(options.limits, _times(before, None)), lines
 
 
@@ -35,14 +34,12 @@ def keep(store: Store, lines: Iterable[Line]) -> None:
             relays.learn(store, line.relay_id, found)
 
 
-def _line(store: Store, edition: Edition, relay: Relay, limits: Limits, before: Mapping[int, Sequence[Passed]]) -> Line:
+def _line(store: Store, relay: Relay, limits: Limits, before: Mapping[int, Sequence[Passed]]) -> Line:
     number = names.relay_number(store, relay.name)
     known = still_known(relays.learned(store, number), utc())
     relay.learned_per_connection = known.per_connection
-    return Line(
-        relay, number, Ledger(store, edition, number), Pace(limits, _times(before, number)),
-        LearnedPace(known.pace and max(known.pace, SLOWEST_START)), known,
-    )  # fmt: skip
+    learned = LearnedPace(known.pace and max(known.pace, SLOWEST_START))
+    return Line(relay, number, Pace(limits, _times(before, number)), learned, known)
 
 
 def _before(store: Store, limits: Iterable[Limits]) -> dict[int, list[Passed]]:

@@ -19,9 +19,10 @@ from digest.delivery.outcome import (
 )
 from digest.delivery.relays import parse_relays, relay_for
 from digest.delivery.retry import back_off
+from digest.delivery.single import hand_over
 from digest.errors import DigestError
-from digest.letter.notice import compose_notice
-from digest.letter.templates import open_templates
+from digest.letter.dkim import Signer, signed
+from digest.letter.keys import UnusableKey, keys_for
 from digest.letter.values import address_spec
 from digest.models import Notice, NoticeState
 from digest.project import Project
@@ -88,7 +89,7 @@ async def _hand_over(project: Project, conversation: Conversation, notice: Notic
         envelope = Envelope(address_spec(newsletter.sender[1]), address_spec(notice.address))
     except DigestError as error:  # a template that an editor broke, an address that is none
         return Answer(NoticeState.FAILED, now, now, text=str(error)[:500])
-    return _judge(await conversation.hand_over(envelope, mail, _yes), notice, now)
+    return _judge(await hand_over(conversation, envelope, mail), notice, now)
 
 
 def _sender(project: Project, notice: Notice) -> NewsletterSettings:
@@ -98,8 +99,11 @@ def _sender(project: Project, notice: Notice) -> NewsletterSettings:
 
 
 def _compose(project: Project, notice: Notice, newsletter: NewsletterSettings) -> bytes:
+    from digest.letter.notice import compose_notice  # templates are slow to load, and most sends have no notice
+    from digest.letter.templates import open_templates
+
     ring = project.keys
-    return compose_notice(
+    mail = compose_notice(
         notice.kind.value,
         notice.facts,
         newsletter,
@@ -108,6 +112,15 @@ def _compose(project: Project, notice: Notice, newsletter: NewsletterSettings) -
         at=notice.made_at,
         message_id=tokens.make(ring, ring.newest, Purpose.NOTICE, notice.id or 0, 0),
     )
+    return signed(mail, _signers(project, newsletter), int(notice.made_at.timestamp()))
+
+
+def _signers(project: Project, newsletter: NewsletterSettings) -> Sequence[Signer]:
+    """Return who signs a notice; nobody where the key cannot be used, which is what it may be there to tell."""
+    try:
+        return [key.signer() for key in keys_for(project, newsletter.sender[1])]
+    except UnusableKey:
+        return []
 
 
 def _judge(outcome: Outcome, notice: Notice, now: dt.datetime) -> Answer:
@@ -125,7 +138,3 @@ def _judge(outcome: Outcome, notice: Notice, now: dt.datetime) -> Answer:
     due = now + back_off(notice.attempt, random.random())  # noqa: S311  spreads retries, guards nothing
     state = NoticeState.FAILED if due > notice.made_at + GIVE_UP_AFTER else NoticeState.WAITING
     return Answer(state, now, due, code, words)
-
-
-async def _yes() -> bool:
-    return True

@@ -4,6 +4,7 @@ import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from digest.letter.dkim import Signer
 from digest.models import DeliveryState, EditionState
 
 Limits = Sequence[tuple[int, int]]
@@ -20,6 +21,7 @@ class Options:
     limits: Limits = ()  #: mails in seconds, over all relays
     relay_limits: Sequence[Limits] = ()  #: of each relay
     domain_limits: Mapping[str, Limits] = field(default_factory=dict)  #: of readers' domains, as A-labels
+    signers: Sequence[Signer] = ()  #: who signs the edition's mail, as it was frozen
 
 
 @dataclass

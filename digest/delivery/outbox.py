@@ -1,12 +1,22 @@
 """The outbox: a relay that writes a Maildir instead of mailing anybody."""
 
+import asyncio
 import hashlib
 import re
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from digest.delivery.outcome import Conversation, Envelope, Outcome, Phase, Replied, Reply, Withdrawn
+from digest.delivery.outcome import (
+    Conversation,
+    Following,
+    LostBeforeDot,
+    Outcome,
+    Parcel,
+    Phase,
+    Replied,
+    Reply,
+    Withdrawn,
+)
 from digest.errors import DigestError
 
 _MESSAGE_ID = re.compile(rb"^Message-ID:[ \t]*(?:\r\n[ \t]+)?(\S+)", re.IGNORECASE | re.MULTILINE)
@@ -30,6 +40,7 @@ class Outbox:
 
     folder: Path
     connections: int = 10  #: writing gains nothing by many, but their marks in the ledger share commits
+    window: int = 1
     name: str = "outbox"
     is_outbox: bool = True
     learned_per_connection: int | None = None
@@ -41,22 +52,34 @@ class Outbox:
 
 
 class OutboxConversation:
-    """Writes each mail as it would go over the wire, with the same ``may_go`` before it."""
+    """Writes each mail as it would go over the wire, with the same mark before it."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._is_open = True
-        self.dot_is_out = False  #: a file is there whole or not at all, and written again it replaces itself
 
     @property
     def is_open(self) -> bool:
         return self._is_open
 
-    async def hand_over(self, envelope: Envelope, mail: bytes, may_go: Callable[[], Awaitable[bool]]) -> Outcome:
-        """Write the mail and return a 250, or ``Withdrawn``; raises ``OutboxUnwritable``."""
-        if not await may_go():
+    async def carry(self, first: Parcel, following: Following) -> None:
+        """Write mails, each a 250 or ``Withdrawn``; raises ``OutboxUnwritable``."""
+        parcel: Parcel | None = first
+        while parcel is not None:
+            try:
+                parcel.ended(await self._write(parcel))
+            except BaseException as error:
+                # A file is there whole or not at all, and written again it replaces itself.
+                parcel.ended(LostBeforeDot(str(error) or "cut off by us", Phase.CONTENT))
+                raise
+            parcel = following()
+
+    async def _write(self, parcel: Parcel) -> Outcome:
+        marked: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        parcel.mark(lambda may_go: None if marked.done() else marked.set_result(may_go))
+        if not await marked:
             return Withdrawn()
-        _write(self._folder, mail)
+        _write(self._folder, parcel.mail)
         return _WRITTEN
 
     async def close(self) -> None:

@@ -1,7 +1,7 @@
 """What handing a mail to a relay can come to, and what a relay is to the send."""
 
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol, Self
@@ -9,6 +9,7 @@ from typing import Protocol, Self
 from digest.errors import DigestError
 
 MAX_TEXT = 500
+CUT_OFF = "cut off by us"  #: of a connection
 
 # RFC 5321 4.2: three digits, then the end, a blank, or a hyphen where more lines follow. There is no 1yz any more.
 _LINE = re.compile(rb"([2-5]\d\d)(?:([ -])(.*))?", re.DOTALL)
@@ -104,10 +105,15 @@ class LostAfterDot:
 
 @dataclass(frozen=True, slots=True)
 class Withdrawn:
-    """``may_go`` said no: the connection was dropped instead of the end of the mail being sent."""
+    """The mark said no: the connection was dropped instead of the end of the mail being sent."""
 
 
-Outcome = Replied | LostBeforeDot | LostAfterDot | Withdrawn
+@dataclass(frozen=True, slots=True)
+class Untried:
+    """It was not wanted any more when the relay wanted its content; nothing was said about it, and nothing marked."""
+
+
+Outcome = Replied | LostBeforeDot | LostAfterDot | Withdrawn | Untried
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,25 +124,45 @@ class Envelope:
     recipient: str
 
 
+class Parcel(Protocol):
+    """One mail on its way, as a conversation sees it. All of it happens in the loop, and none of it waits."""
+
+    envelope: Envelope
+    mail: bytes  #: final: CRLF lines, none begins with a dot, CRLF at the end
+    is_dot_safe: bool  #: whether who made it has seen to that; else all of it is searched
+
+    def is_wanted(self) -> bool:
+        """Return whether it is still to go; asked once the relay wants its content."""
+        ...
+
+    def mark(self, then: Callable[[bool], None]) -> None:
+        """Have ``then`` called, later, with whether the end of the mail may go out, once that is durable."""
+        ...
+
+    def ended(self, outcome: Outcome) -> None:
+        """Take what came of it; called once."""
+        ...
+
+
+#: Returns the next mail if one may go at this moment. It may ride with the end of the one before.
+Following = Callable[[], Parcel | None]
+
+
 class Conversation(Protocol):
-    """One open connection to a relay. One mail at a time; whoever opened it closes it, also when it is not open."""
+    """One open connection to a relay; whoever opened it closes it, also when it is not open."""
 
     @property
     def is_open(self) -> bool:
         """Whether another mail can go over it."""
         ...
 
-    @property
-    def dot_is_out(self) -> bool:
-        """Whether the end of the last mail may have gone out: asked when ``hand_over`` was cut off or has raised."""
-        ...
+    async def carry(self, first: Parcel, following: Following) -> None:
+        """Hand over a mail and what follows it; return when nothing follows or the conversation is over.
 
-    async def hand_over(self, envelope: Envelope, mail: bytes, may_go: Callable[[], Awaitable[bool]]) -> Outcome:
-        """Give one mail to the relay and return what came of it.
-
-        ``mail`` is final: CRLF lines, none begins with a dot, CRLF at the end, else ``ValueError``; so does an address
-        that could break a command. ``may_go`` is awaited once the relay wants the content; the end of the mail waits
-        for its True. What it raises comes out of here, with the connection dropped and nothing delivered.
+        Each parcel is asked for its mark when the relay wants its content, may be written meanwhile, and ends once
+        that is durable. Raises ``ValueError`` for a mail or an address that could break a command, and whatever a
+        parcel or ``following`` raises. Cut off, or after that, the conversation is not open; either way every parcel
+        it was given has been told what came of it.
         """
         ...
 
@@ -150,6 +176,7 @@ class Relay(Protocol):
 
     name: str  #: "mail.example.com:587", never with credentials; "outbox"
     connections: int  #: most to keep open
+    window: int  #: most mails that wait for their answer on one of them
     is_outbox: bool
     learned_per_connection: int | None  #: mails on one connection, as earlier runs and this one have seen it end them
 

@@ -15,12 +15,14 @@ from typing import Any
 import aiosmtplib
 
 from digest.delivery import crash
-from digest.delivery.conversation import TIMEOUTS, SmtpConversation, Timeouts
+from digest.delivery.chunking import ChunkingConversation
+from digest.delivery.conversation import SmtpConversation
 from digest.delivery.endurance import Endurance
+from digest.delivery.envelope import Offer
 from digest.delivery.login import CannotLogIn, NoToken, TokenCommand, log_in, log_in_by_token
 from digest.delivery.outcome import Conversation, Phase, RelayRefused, Reply, printable
 from digest.delivery.relays import RelayAddress
-from digest.delivery.wire import Wire
+from digest.delivery.wire import TIMEOUTS, Timeouts, Wire
 
 # aiosmtplib's connect() also shakes hands and reads the greeting: what fails in that has one of these at its root.
 _IN_GREETING = (aiosmtplib.SMTPResponseException, aiosmtplib.SMTPServerDisconnected, aiosmtplib.SMTPReadTimeoutError)
@@ -45,6 +47,7 @@ class SmtpRelay:
     ) -> None:
         self.name = address.name
         self.connections = connections
+        self.window = address.window or 1
         self._address = address
         self._timeouts = timeouts
         self._tokens = tokens
@@ -100,7 +103,7 @@ class SmtpRelay:
                 phase = Phase.AUTH
                 await (log_in_by_token if self._tokens else log_in)(client, address.user, secret)
             crash.reached("greeted")
-            return _take_over(client, address.per_connection, self._timeouts, self._endurance)
+            return self._take_over(client)
         except CannotLogIn as error:
             raise RelayRefused(self.name, phase, reason=str(error), cannot_log_in=True) from error
         except (aiosmtplib.SMTPException, OSError) as error:
@@ -108,6 +111,18 @@ class SmtpRelay:
         finally:
             if client is not None:
                 client.close()
+
+    def _take_over(self, client: aiosmtplib.SMTP) -> Conversation:
+        """Return a conversation over a client's transport; the client itself is left without one."""
+        transport, address = client.transport, self._address
+        if not isinstance(transport, asyncio.Transport):
+            raise aiosmtplib.SMTPServerDisconnected("the relay closed the connection")
+        wire, offer = Wire(transport), Offer.of(client.esmtp_extensions)
+        client.transport = None  # so that closing the client frees its lock and leaves the connection alone
+        mails, times, endurance = address.per_connection, self._timeouts, self._endurance
+        if address.window is not None and offer.chunking and offer.pipelining:
+            return ChunkingConversation(wire, offer, address.window, mails, times, endurance)
+        return SmtpConversation(wire, offer, mails, times, endurance)
 
     async def _dial(self) -> socket.socket:
         """Return a socket that is connected to the host, first of all where it answered last."""
@@ -165,18 +180,6 @@ async def dial(found: Sequence[Found], seconds: float, first: object = None) -> 
                 stack.pop_all()  # it stays open
                 return sock
     raise OSError("; ".join(dict.fromkeys(errors)) or "its name leads to no address")
-
-
-def _take_over(
-    client: aiosmtplib.SMTP, mails: int | None, timeouts: Timeouts, endurance: Endurance
-) -> SmtpConversation:
-    """Return a conversation over a client's transport; the client itself is left without one."""
-    transport = client.transport
-    if not isinstance(transport, asyncio.Transport):
-        raise aiosmtplib.SMTPServerDisconnected("the relay closed the connection")
-    wire = Wire(transport)
-    client.transport = None  # so that closing the client frees its lock and leaves the connection alone
-    return SmtpConversation(wire, dict(client.esmtp_extensions), mails, timeouts, endurance)
 
 
 async def _our_name(client: aiosmtplib.SMTP) -> str:

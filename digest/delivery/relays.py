@@ -4,7 +4,7 @@ import ipaddress
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TypedDict
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 import idna
@@ -15,7 +15,7 @@ from digest.errors import ConfigError, nearest
 #: Scheme and the port it has by itself; None: it must be said.
 PORTS = {"smtp": 587, "smtps": 465, "smtp+plain": None}
 SCHEMES = ("maildir", *PORTS)
-SETTINGS = ("connections", "per_connection", "rate")
+SETTINGS = ("connections", "per_connection", "rate", "window")
 
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?\.?")
 # RFC 1918, RFC 4193 and link-local: networks that no stranger listens on. ipaddress.is_private means more than these.
@@ -37,6 +37,7 @@ class RelayAddress:
     connections: int | None = None  #: most to keep open
     per_connection: int | None = None  #: most mails over one
     rate: str | None = None  #: "14/s", as written
+    window: int | None = None  #: most mails in flight over one connection, where it offers CHUNKING (RFC 3030)
     path: str | None = None  #: of the outbox, relative to the project folder
 
     @property
@@ -77,7 +78,7 @@ def parse_relay(url: str) -> RelayAddress:
     """Return the one relay that a URL describes; raises ``ConfigError``.
 
     ``maildir:outbox``, ``smtp://user:pw@host:587``, ``smtps://host:465`` or ``smtp+plain://127.0.0.1:2525``, each with
-    ``?connections=3&per_connection=100&rate=14/s``. User, password and path are percent-decoded.
+    ``?connections=3&per_connection=100&rate=14/s&window=4``. User, password and path are percent-decoded.
     """
     try:
         parts = urlsplit(url)
@@ -115,8 +116,7 @@ def _outbox(parts: SplitResult) -> RelayAddress:
     path = unquote(parts.path)
     if parts.netloc or not path:
         raise RelayUrlError("an outbox is written maildir:FOLDER, without slashes before a relative folder")
-    connections, per_connection, rate = _settings(parts.query, "outbox")
-    return RelayAddress("maildir", path=path, connections=connections, per_connection=per_connection, rate=rate)
+    return RelayAddress("maildir", path=path, **_settings(parts.query, "outbox"))
 
 
 def _server(parts: SplitResult) -> RelayAddress:
@@ -130,7 +130,7 @@ def _server(parts: SplitResult) -> RelayAddress:
     if not port:
         raise RelayUrlError(f"the relay URL of {host} names no port; write {parts.scheme}://HOST:PORT")
     user, password = (unquote(part) if part else None for part in (parts.username, parts.password))
-    address = RelayAddress(parts.scheme, host, port, user, password, *_settings(parts.query, f"{host}:{port}"))
+    address = RelayAddress(parts.scheme, host, port, user, password, **_settings(parts.query, f"{host}:{port}"))
     if parts.scheme == "smtp+plain" and not (address.is_loopback or _is_private(host)):
         raise RelayUrlError(
             f"smtp+plain:// sends mail unencrypted and is for loopback and private addresses only, not {address.name}; "
@@ -139,14 +139,26 @@ def _server(parts: SplitResult) -> RelayAddress:
     return address
 
 
-def _settings(query: str, relay: str) -> tuple[int | None, int | None, str | None]:
+class _Settings(TypedDict):
+    connections: int | None
+    per_connection: int | None
+    window: int | None
+    rate: str | None
+
+
+def _settings(query: str, relay: str) -> _Settings:
     given = dict(parse_qsl(query, keep_blank_values=True))
     for key in given:
         if key not in SETTINGS:
             raise RelayUrlError(
                 f"relay {relay}: no setting {key!r}{nearest(key, SETTINGS)}; there are {', '.join(SETTINGS)}"
             )
-    return _count(given, "connections", relay), _count(given, "per_connection", relay), given.get("rate") or None
+    return {
+        "connections": _count(given, "connections", relay),
+        "per_connection": _count(given, "per_connection", relay),
+        "window": _count(given, "window", relay),
+        "rate": given.get("rate") or None,
+    }
 
 
 def _count(given: dict[str, str], key: str, relay: str) -> int | None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime as dt
+from dataclasses import replace
 
 from digest.delivery.freeze import primary
 from digest.delivery.options import Watch
@@ -10,6 +11,7 @@ from digest.delivery.send import Sending
 from digest.delivery.steer import Steered, again, deed, give_up_after, number_of, once_quiet, taking
 from digest.delivery.verbs import Verb
 from digest.errors import DigestError
+from digest.letter.keys import signers_of
 from digest.models import OPEN_STATES, Delivery, DeliveryState, EditionState, Letter
 from digest.people.lists import find
 from digest.project import Project
@@ -57,6 +59,7 @@ def resend(
         had = deliveries.one(project.store, number_of(listed), known.id)
         if had is not None and (had.state in OPEN_STATES or (had.state is DeliveryState.IN_DOUBT and not had.closed)):
             raise StillOpen(known.address, listed, had.state)
+        signers = signers_of(project, edition, listed.key)
         letter = _letter_for(editions.letters(project.store, number_of(listed)), known.language)
         if not roads.rehearsal:
             home.begin_generation(project.store)
@@ -65,7 +68,7 @@ def resend(
         # The history names the reader by number: an address that is erased one day must not stand in it.
         done = deed("resent", now, f"to subscriber {known.id}")
         claim = steering.claim_again(project.store, number_of(listed), known.id, letter.id or 0, lease, until, done)
-        how = options(project, roads, dt.timedelta(), "resend")
+        how = replace(options(project, roads, dt.timedelta(), "resend"), signers=signers)
         sending = Sending(
             project.store, project.keys, editions.get(project.store, number_of(listed)), roads.relays, how, watch
         )

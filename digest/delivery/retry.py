@@ -4,7 +4,7 @@ import datetime as dt
 from dataclasses import dataclass
 
 from digest.delivery.classify import is_about_mailbox, is_about_us
-from digest.delivery.outcome import LostAfterDot, LostBeforeDot, Outcome, Phase, Replied, Withdrawn
+from digest.delivery.outcome import LostAfterDot, LostBeforeDot, Outcome, Phase, Replied, Untried, Withdrawn
 from digest.models import DeliveryState
 from digest.store.ledger import DOUBT, Entry
 
@@ -52,6 +52,8 @@ def next_entry(outcome: Outcome, trial: Trial, *, resend_doubts: bool = True, cl
             return _in_doubt(reason, trial, resend_doubts, close_doubts)
         case Withdrawn():
             return Entry(DeliveryState.WITHDRAWN, trial.now, trial.relay_id)
+        case Untried():
+            return Entry(DeliveryState.PENDING, trial.now, trial.relay_id)
 
 
 def _put_off(outcome: Replied, trial: Trial) -> Entry:

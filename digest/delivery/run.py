@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING
 from digest.delivery import alerts
 from digest.delivery.examine import examine
 from digest.delivery.options import Now
-from digest.delivery.preflight import Finding, Verdict
+from digest.delivery.preflight import Finding, Level, Verdict
 from digest.delivery.refusals import Declined, FutureDate, NoFirstEdition, OtherRoad, Unsettled
 from digest.delivery.report import edition_json
 from digest.delivery.roads import Roads, options
 from digest.delivery.send import Sending
 from digest.delivery.signals import run_stoppable
 from digest.delivery.wish import Desk, Ending, Result, Wish
+from digest.letter.keys import KeyGone, signers_of
 from digest.models import Edition, EditionState, Newsletter
 from digest.project import Project, who_does_this
 from digest.settings import NewsletterSettings
-from digest.store import editions, home, ledger, names, standing, steering
+from digest.store import editions, home, ledger, names, notices, standing, steering
 from digest.store.disk import require_room
 from digest.store.editions import OPEN, UNBOUND, Listed
 from digest.store.lock import hold, is_held, send_lock
@@ -174,6 +175,7 @@ def _send_new(
         if not desk.confirm(made, roads):
             raise Declined
         require_room(project.store.path, made.readers)
+        desk.freezing(made.key, made.readers)
         edition = freeze(project, made, rehearsal=roads.rehearsal)
         if edition is not None:
             _end_older(project, edition)
@@ -242,7 +244,11 @@ def _go(
         raise OtherRoad(listed.key)
     if not roads.rehearsal:
         home.begin_generation(project.store)
-    how = options(project, roads, wish.wait, wish.in_doubt)
+    try:
+        signers = signers_of(project, edition, listed.key)
+    except KeyGone as error:
+        return _kept(project, edition, listed, error, desk)
+    how = replace(options(project, roads, wish.wait, wish.in_doubt), signers=signers)
     watch = desk.watch(listed.key)
     now = run_stoppable(Sending(project.store, project.keys, edition, roads.relays, how, watch), watch)
     if not roads.rehearsal:
@@ -251,3 +257,12 @@ def _go(
     if not desk.is_attended:
         alerts.after(project, edition, result)
     return result
+
+
+def _kept(project: Project, edition: Edition, listed: Listed, error: KeyGone, desk: Desk) -> Result:
+    """Return that an edition waits for its key, which the editors are told; what else there is to send goes on."""
+    newsletter = project.file.newsletters.get(listed.newsletter)
+    if newsletter is not None and not desk.is_attended:
+        now = dt.datetime.now(dt.UTC)
+        notices.write(project.store, alerts.held(project, newsletter, listed.key, [str(error)], now))
+    return _result(project, edition, Ending.HELD, findings=(Finding("dkim", Level.HOLD, str(error), "domains"),))

@@ -58,7 +58,7 @@ class Sending:
     async def run(self) -> Now:
         """Send until nothing is left, the time to wait is over, or we are told to stop."""
         now = utc()
-        journal, left = make_ready(self._store, self._edition, self._connections())
+        journal, left = make_ready(self._store, self._edition, self._in_flight())
         ledger.take_over(self._store, self._edition, now)
         ledger.settle_doubts(
             self._store, self._edition_id,
@@ -81,7 +81,7 @@ class Sending:
 
     async def run_one(self, claim: Claim, lease: int) -> Now:
         """Send one delivery that is claimed already, also of an edition that is paused, and nothing else."""
-        journal, _ = make_ready(self._store, self._edition, self._connections())
+        journal, _ = make_ready(self._store, self._edition, self._in_flight())
         self._begin(journal, Claims(self._store, self._edition_id, lease, self._handover.domains, [claim]))
         self._watch.begin(1)
         try:
@@ -90,11 +90,12 @@ class Sending:
             self._finish(lease)
         return self.now
 
-    def _connections(self) -> int:
-        return sum(relay.connections for relay in self._relays)
+    def _in_flight(self) -> int:
+        return sum(relay.connections * relay.window for relay in self._relays)
 
     def _begin(self, journal: Journal, claims: Claims) -> None:
         self._handover.journal, self._handover.claims, self._claims = journal, claims, claims
+        claims.arrived = self._handover.expect
         pace, lines = memory.paces(self._store, self._edition, self._relays, self._options)
         self._handover.lines = lines
         self._course = Course(lines, pace, self._handover, self._watch, self._stopping, self._deadline)
@@ -123,7 +124,7 @@ class Sending:
     async def _rounds(self) -> None:
         # Where the mail itself was refused all the time, one finds out whether today is another day.
         is_probing = self._is_unsent() and was_refused(self._store, self._edition_id)
-        while not self._stopping.is_set():
+        while self._used() and not self._stopping.is_set():
             due, tried = standing.due_count(self._store, self._edition_id, utc()), self._handover.tried
             used = self._used()
             if due:
@@ -132,14 +133,14 @@ class Sending:
                 self.now.storm = True
                 return
             is_probing = is_probing and not self.now.sent
-            if self._handover.tried > tried or len(self._used()) < len(used):
-                continue  # also for what a relay held that was given up, when the others had ended
+            if self._handover.tried > tried or len(self._used()) < len(used) or self._claims.has_some:
+                continue  # also for what the last at a relay has given back, when the others had ended
             if not await self._more_to_come():
                 return
 
     def _used(self) -> list[Line]:
-        """Return the relays that have not been given up."""
-        return [line for line in self._course.lines if not line.is_given_up]
+        """Return the relays that take more in this run."""
+        return [line for line in self._course.lines if not (line.is_given_up or line.is_used_up)]
 
     def _is_refused(self, *, is_probing: bool) -> bool:
         """Return whether the mail itself was refused by all of the list, or once more by whoever was to probe.
@@ -181,6 +182,7 @@ class Sending:
             for worker in workers:
                 worker.cancel()
             await asyncio.gather(*workers, return_exceptions=True)
+            await self._claims.settled()
 
     async def _drained(self, workers: "list[asyncio.Task[None]]") -> None:
         """Wait for the workers; once we are told to stop, no longer than the drain. Raises what one of them raised."""
@@ -202,6 +204,7 @@ class Sending:
     def _finish(self, lease: int) -> None:
         """Wait for the last record, give back what was not tried, and say how the edition stands."""
         done, now = self._handover, utc()
+        done.tally.hand_over()
         try:
             ledger.end_lease(self._store, self._edition_id, lease, now)  # queued behind every record of ours
         except StoreError as error:

@@ -8,8 +8,12 @@ from dataclasses import dataclass, replace
 from digest.delivery.freeze import Draft
 from digest.delivery.outcome import Envelope, LostAfterDot, LostBeforeDot, Outcome, Relay, Replied
 from digest.delivery.preview import stranger
-from digest.letter.stamp import open_letter
+from digest.delivery.single import hand_over
+from digest.letter.dkim import SignedStamp, open_signed
+from digest.letter.keys import keys_for
+from digest.letter.stamp import Stamp
 from digest.letter.values import address_spec
+from digest.project import Project
 
 
 @dataclass(frozen=True)
@@ -21,33 +25,36 @@ class Tried:
     words: str
 
 
-def send_test(made: Draft, addresses: Sequence[str], relay: Relay) -> list[Tried]:
-    """Send every language's letter of a draft to each address, one after the other; RelayRefused when none can go."""
-    return asyncio.run(_send_test(made, addresses, relay))
+def send_test(project: Project, made: Draft, addresses: Sequence[str], relay: Relay) -> list[Tried]:
+    """Send every language's letter of a draft to each address, one after the other, signed as the edition will be.
+
+    Raises UnusableKey, and RelayRefused when none can go.
+    """
+    signers = [key.signer() for key in keys_for(project, made.newsletter.sender[1])]
+    stamps = [open_signed(letter.mail, signers, int(made.at.timestamp())) for letter in made.letters]
+    return asyncio.run(_send_test(made, stamps, addresses, relay))
 
 
-async def _send_test(made: Draft, addresses: Sequence[str], relay: Relay) -> list[Tried]:
+async def _send_test(
+    made: Draft, stamps: Sequence[Stamp | SignedStamp], addresses: Sequence[str], relay: Relay
+) -> list[Tried]:
     tried = []
     conversation = await relay.connect()
     try:
         for address in addresses:
-            for letter in made.letters:
+            for stamp in stamps:
                 if not conversation.is_open:
                     await conversation.close()
                     conversation = await relay.connect()
                 # Each its own Message-ID: a mailbox drops what it has seen.
                 reader = replace(stranger(address), message_id=secrets.token_urlsafe(28))
-                mail = open_letter(letter.mail).fill(reader)
+                mail = stamp.fill(reader)
                 envelope = Envelope(address_spec(made.newsletter.sender[1]), address_spec(address))
-                outcome = await conversation.hand_over(envelope, mail, _yes)
+                outcome = await hand_over(conversation, envelope, mail)
                 tried.append(Tried(address, _is_taken(outcome), _words(outcome)))
     finally:
         await conversation.close()
     return tried
-
-
-async def _yes() -> bool:
-    return True
 
 
 def _is_taken(outcome: Outcome) -> bool:

@@ -10,12 +10,12 @@ from typing import Any
 from digest.delivery.handover import Handover
 from digest.delivery.line import Line
 from digest.delivery.options import Now, Watch
-from digest.delivery.outcome import Conversation, RelayRefused
+from digest.delivery.outcome import Conversation, Outcome, Parcel, RelayRefused
 from digest.delivery.pace import Pace
 from digest.delivery.waiting import sleep
 from digest.errors import StoreError
 from digest.models import DeliveryState
-from digest.store.ledger import Claim, Entry
+from digest.store.ledger import Claim
 
 ASIDE, LONGEST_ASIDE = 0.5, 30.0  #: seconds until a connection that was one too many is tried again, doubling
 LONG_WAIT = 60.0  #: seconds: a rate that makes us wait longer, past our time, ends the run
@@ -47,9 +47,19 @@ class Course:
             self.now.storm = self.now.storm or line.is_in_storm
             self.stopping.set()
 
+    def use_up(self, line: Line, words: str) -> None:
+        """Begin nothing more at a relay in this run."""
+        self.now.relay_words = words
+        line.is_used_up = True
+
     def wait(self, line: Line, now: float) -> float:
         """Return how many seconds the rates make a mail wait."""
         return max(line.wait(now), self.pace.wait(now))
+
+    def take(self, line: Line, now: float) -> None:
+        """Take a place for a mail in the limits of all relays and in those of this one."""
+        line.take(now)
+        self.pace.take(now)
 
 
 class Worker:
@@ -60,15 +70,16 @@ class Worker:
         self._claims = course.handover.claims
         self._conversation: Conversation | None = None
         self._has_delivered = False
+        self._is_over = False  # a mail came back untaken: this conversation begins no other
+        self._is_slowed = False  # and a slower pace answers that
+        self._is_done = False
         self._aside = 0.0
 
     async def work(self) -> None:
         """Send for as long as there is something to send."""
         try:
-            while await self._is_ready() and (claim := await self._next()) is not None:
-                entry = await self._try(claim)
-                if self._is_probing and entry is not None and not entry.is_untaken:
-                    return
+            while not self._is_done and await self._is_ready() and (claim := await self._next()) is not None:
+                await self._try(claim)
         except StoreError as error:
             self._course.handover.cannot_write(error)  # the others finish what they have begun
         finally:
@@ -77,7 +88,7 @@ class Worker:
     async def _is_ready(self) -> bool:
         """Wait while a relay is left alone or a rate says so; False when this worker is not needed any more."""
         course, line = self._course, self._line
-        while not course.stopping.is_set() and not line.is_given_up:
+        while not (course.stopping.is_set() or line.is_given_up or line.is_used_up):
             now = time.monotonic()
             paused, wait = line.paused_until - now, course.wait(line, now)
             if paused <= 0 and wait <= IDLE:
@@ -87,7 +98,7 @@ class Worker:
                     return False  # others may still get through
                 course.give_up(line, course.now.relay_words)
             elif wait > LONG_WAIT and now + wait > course.deadline:
-                course.give_up(line, f"the rate set for {line.relay.name} is used up for another {wait:.0f} s")
+                course.use_up(line, f"the rate set for {line.relay.name} is used up for another {wait:.0f} s")
             else:
                 await self._hang_up()
                 if await sleep(max(paused, wait), course.stopping, self._claims.exhausted):
@@ -106,27 +117,66 @@ class Worker:
             await sleep(max(later, 0.01), self._course.stopping)
         return None
 
-    async def _try(self, claim: Claim) -> Entry | None:
-        """Hand a delivery over, or give it back where the relay or the rates do not let it go."""
+    async def _try(self, claim: Claim) -> None:
+        """Hand a delivery over, and what may follow it at once; give it back where it may not go."""
         if self._conversation is None or not self._conversation.is_open:
             await self._converse()
         if self._conversation is None:
             self._claims.give_back(claim)
             await self._stand_aside()
-            return None
+            return
         if not await self._has_place():
             self._claims.give_back(claim)
-            return None
+            return
+        self._is_over = self._is_slowed = False
+        if (parcel := self._parcel(claim)) is not None:
+            await self._conversation.carry(parcel, self._following)
+        if self._is_over:
+            await self._course.handover.returned()
+            # A relay may end a conversation that has delivered; whatever else it refuses speaks of us.
+            if not self._is_slowed and (self._conversation.is_open or not self._has_delivered):
+                self._course.handover.refuse(self._line, self._course.now.relay_words)
+        if self._is_over or self._line.refusals:
+            await self._hang_up()  # another host may answer the next one
+
+    def _following(self) -> Parcel | None:
+        """Return the next delivery if it may go at this moment; what has to wait is left to ``work``.
+
+        Its envelope rides with the end of the mail before, so it must not be one for which a 354 would be sat upon.
+        """
         course, line = self._course, self._line
-        entry = await course.handover.deliver(line, self._conversation, claim, has_delivered=self._has_delivered)
-        self._has_delivered = self._has_delivered or (entry is not None and entry.state is DeliveryState.SENT)
+        while self._may_follow():
+            now = time.monotonic()
+            if line.paused_until > now or course.wait(line, now) > 0 or (claim := self._claims.at_hand(now)) is None:
+                return None
+            course.take(line, now)
+            if (parcel := self._parcel(claim)) is not None:
+                return parcel
+        return None
+
+    def _may_follow(self) -> bool:
+        is_stopped = self._course.stopping.is_set() or self._line.is_given_up
+        return not (self._is_over or self._is_probing or self._line.refusals or is_stopped)
+
+    def _parcel(self, claim: Claim) -> Parcel | None:
+        return self._course.handover.parcel(self._line, claim, self._ended)
+
+    def _ended(self, claim: Claim, outcome: Outcome, began: float) -> None:
+        """Take note of what came of a mail; its conversation may have begun the next one."""
+        course, line = self._course, self._line
+        entry = course.handover.settle(line, claim, outcome, began)
+        if entry is None:
+            return
+        self._has_delivered = self._has_delivered or entry.state is DeliveryState.SENT
         if line.is_in_storm and not line.is_given_up:
             course.give_up(line, course.now.relay_words)
             if not course.stopping.is_set():
                 course.watch.say(f"{course.now.relay_words} (refuses all, used no more)")
-        if line.refusals:
-            await self._hang_up()  # another host may answer the next one
-        return entry
+        if entry.is_untaken:
+            self._is_over = True
+            self._is_slowed = course.handover.is_slowed(line, outcome, began) or self._is_slowed
+        else:
+            self._is_done = self._is_probing
 
     async def _has_place(self) -> bool:
         """Wait for a place among the limits and take it; False when that takes too long, or we are to stop."""
@@ -134,8 +184,7 @@ class Worker:
             now = time.monotonic()
             wait = self._course.wait(self._line, now)
             if wait <= 0:
-                self._line.take(now)
-                self._course.pace.take(now)
+                self._course.take(self._line, now)
                 return True
             if wait > IDLE:
                 return False

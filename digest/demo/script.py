@@ -21,7 +21,8 @@ class Action(Enum):
 class Step:
     """Where a session stands when its script is asked, before it acts and answers."""
 
-    name: str  #: "connect", a command ("ehlo", "mail" ...), "content" at its first bytes, "dot" when all of it is there
+    #: "connect", a command ("ehlo", "mail" ...), "content" at its first bytes, "dot" when all of it is there (BDAT too)
+    name: str
     argument: str  #: of the command
     connection: int  #: counted from 1
     mail: int  #: on this connection, counted from 1

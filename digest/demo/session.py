@@ -6,6 +6,7 @@ import binascii
 import re
 import socket
 import struct
+from collections import deque
 from collections.abc import Callable
 
 from digest.demo.received import Received
@@ -15,6 +16,7 @@ MAX_SIZE = 50_000_000
 PIECES_APART = 0.01  #: seconds between the pieces of a scripted reply
 
 _PATH = re.compile(r"(?:FROM|TO):\s*<([^>]*)>\s*(.*)", re.IGNORECASE)
+_BDAT = re.compile(r"(\d{1,9})( LAST)?", re.IGNORECASE)  # RFC 3030 2
 _FAREWELL = re.compile(rb"^(?:221|421)\b", re.MULTILINE)
 
 
@@ -29,6 +31,7 @@ class Session(asyncio.Protocol):
         self._mail = 1
         self._buffer = bytearray()
         self._replies: list[bytes] = []
+        self._dripping: deque[bytes] = deque()  #: pieces of a reply that are still to come
         self._is_deaf = False  #: hung, leaving, or changing to TLS
         self._is_leaving = False
         self._has_greeted = False
@@ -43,6 +46,9 @@ class Session(asyncio.Protocol):
         self._recipients: list[str] = []
         self._in_content = False
         self._searched = 0  #: bytes of the content that hold no end
+        self._chunk: tuple[int, bool] | None = None  #: how many octets come, and whether they are the last
+        self._chunks = bytearray()
+        self._has_begun = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -65,9 +71,15 @@ class Session(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
-        while not self._is_deaf and (self._take_content() if self._in_content else self._take_line()):
+        while not self._is_deaf and self._take():
             pass
         self._flush()
+
+    def _take(self) -> bool:
+        """Take the next line, content or chunk; False when it is not all there."""
+        if self._chunk is not None:
+            return self._take_chunk(*self._chunk)
+        return self._take_content() if self._in_content else self._take_line()
 
     def _take_line(self) -> bool:
         line, end, rest = self._buffer.partition(b"\n")
@@ -79,6 +91,9 @@ class Session(asyncio.Protocol):
             self._say(self._next_line(text))
         else:
             verb, _, argument = text.partition(" ")
+            if verb.upper() == "BDAT" and (size := _BDAT.fullmatch(argument)):
+                self._chunk = int(size[1]), bool(size[2])
+                return True
             usual = getattr(self, f"_on_{verb.lower()}", None) if verb.isalpha() else None
             self._answer(
                 verb.lower(), argument, lambda: usual(argument) if usual else "500 5.5.2 not a command of mine"
@@ -96,6 +111,24 @@ class Session(asyncio.Protocol):
         content = bytes(self._buffer[: end + 2])
         del self._buffer[: end + 5]
         self._answer("dot", "", lambda: self._accept(content.replace(b"\r\n.", b"\r\n")[2:]))  # RFC 5321 4.5.2
+        self._forget()
+        self._mail += 1
+        return True
+
+    def _take_chunk(self, octets: int, is_last: bool) -> bool:  # RFC 3030 2: it is read also when it is refused
+        if self._buffer and not self._chunks and not self._has_begun:
+            self._has_begun = True
+            self._answer("content", "", lambda: "")
+        if len(self._buffer) < octets or self._is_deaf:
+            return False
+        self._chunks += self._buffer[:octets]
+        del self._buffer[:octets]
+        self._chunk = None
+        if not is_last:
+            self._say(f"250 2.0.0 {octets} octets" if self._recipients else "503 5.5.1 RCPT first")
+            return True
+        content = bytes(self._chunks)
+        self._answer("dot", "", lambda: self._accept(content) if self._recipients else "503 5.5.1 RCPT first")
         self._forget()
         self._mail += 1
         return True
@@ -132,8 +165,19 @@ class Session(asyncio.Protocol):
         if pieces[0][:1] in (b"2", b"3"):
             usual()
         self._put(pieces[0])
-        for n, piece in enumerate(pieces[1:], start=1):
-            asyncio.get_running_loop().call_later(n * PIECES_APART, self._transport.write, piece)
+        if pieces[1:]:
+            self._flush()
+            self._dripping.extend(pieces[1:])
+            asyncio.get_running_loop().call_later(PIECES_APART, self._drip)
+
+    def _drip(self) -> None:
+        """Send the next piece, and after the last one the replies that had to wait for it."""
+        if self._dripping and not self._transport.is_closing():
+            self._transport.write(self._dripping.popleft())
+            asyncio.get_running_loop().call_later(PIECES_APART, self._drip)
+        else:
+            self._dripping.clear()
+            self._flush()
 
     def _say(self, reply: str) -> None:
         if reply:
@@ -146,6 +190,8 @@ class Session(asyncio.Protocol):
 
     def _flush(self) -> None:
         """Send the replies so far in one packet (RFC 2920, 3.2), and do what had to wait for that."""
+        if self._dripping:
+            return
         replies, self._replies = b"".join(self._replies), []
         if replies and not self._transport.is_closing():
             self._transport.write(replies)
@@ -157,7 +203,7 @@ class Session(asyncio.Protocol):
     # From here on a method for each command: it does what the command asks for and returns the usual reply.
 
     def _on_ehlo(self, argument: str) -> str:
-        words = ["PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", f"SIZE {MAX_SIZE}"]
+        words = ["PIPELINING", "CHUNKING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", f"SIZE {MAX_SIZE}"]
         words += ["STARTTLS"] if self._rules.tls and not self._upgrade else []
         words += ["AUTH PLAIN LOGIN"] if self._rules.credentials else []
         greeting = self._on_helo(argument).replace("250 ", "250-")

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from digest.cli.monitor import Monitor
+from digest.cli.send import _desk
 from digest.delivery import outbox
 from digest.delivery.freeze import Draft
 from digest.delivery.outbox import OutboxUnwritable
@@ -109,6 +111,7 @@ def test_an_edition_whose_only_articles_were_dropped_at_the_last_moment_is_looke
 
 def test_an_article_changed_at_the_last_moment_is_asked_about_again_and_goes_out_changed(ready: Path) -> None:
     asked: list[str] = []
+    frozen: list[tuple[str, int]] = []
 
     with open_project() as project:
 
@@ -119,9 +122,11 @@ def test_an_article_changed_at_the_last_moment_is_asked_about_again_and_goes_out
             return True
 
         wish, now = Wish(date=dt.date(2025, 11, 30)), dt.datetime.now(dt.UTC)
-        (result,) = send_newsletter(project, project.newsletter(None), roads(project), wish, Desk(change_once), now)
+        desk = Desk(change_once, lambda key, readers: frozen.append((key, readers)))
+        (result,) = send_newsletter(project, project.newsletter(None), roads(project), wish, desk, now)
 
     assert result.ending is Ending.RAN
+    assert frozen == [("nyheter/2025-11-30", result.edition["audience"])] * 2  # the first time in vain
     assert [subject.partition(": ")[2] for subject in asked] == ["Luftrenare", "Rättad rubrik"]
 
 
@@ -208,3 +213,17 @@ def test_a_doubt_whose_second_try_is_refused_before_the_dot_stays_named_as_a_dou
     assert (finished.code, finished.json["sent"], finished.json["in_doubt"]) == (0, 3, 0)
     assert sorted(mail.recipient for mail in later.mails) == READERS
     assert len({mail.content for mail in [*server.mails, *later.mails]}) == 3
+
+
+@pytest.mark.parametrize("quiet", [True, False])
+def test_at_a_terminal_the_freeze_of_many_letters_is_announced(
+    quiet: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("digest.cli.show.is_terminal", lambda: True)
+
+    with _desk(yes=True, watched=Monitor(""), quiet=quiet, is_due=False) as desk:
+        desk.freezing("nyheter/2025-11-30", 99_999)
+        desk.freezing("nyheter/2025-11-30", 1_000_000)
+
+    # Beside it stands what takes a bar away again.
+    assert capsys.readouterr().err.split("\n").count("nyheter/2025-11-30: freezing 1,000,000 letters") == 1

@@ -15,7 +15,8 @@ from digest.errors import StoreError
 from digest.models import DeliveryState, Edition
 from digest.operation.soundness import examine
 from digest.store import Store, deliveries, editions, ledger, names, open_store
-from digest.store.ledger import DOUBT, Claim, Entry, Ledger, Mark
+from digest.store.ledger import DOUBT, Claim, Entry, Mark
+from tests.store.books import Ledger
 from tests.store.builders import NOON, a_frozen_edition, a_store_file, query
 
 PENDING, SENDING, SENT, DEFERRED, FAILED, IN_DOUBT, *_ = DeliveryState

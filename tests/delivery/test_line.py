@@ -2,7 +2,6 @@
 
 import datetime as dt
 from pathlib import Path
-from typing import Any, cast
 
 import pytest
 
@@ -17,7 +16,7 @@ A_DAY = dt.timedelta(days=1)
 def a_line(known: Learned | None = None) -> Line:
     relay = Outbox(Path("outbox"))
     relay.learned_per_connection = known.per_connection if known else None
-    return Line(relay, 1, cast("Any", None), known=known or Learned())
+    return Line(relay, 1, known=known or Learned())
 
 
 def mails_until_storm(line: Line, *, others_accept: bool = False) -> int:

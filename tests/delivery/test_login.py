@@ -13,6 +13,7 @@ from digest.delivery.login import NoToken, TokenCommand
 from digest.delivery.outcome import Phase, RelayRefused, Replied
 from digest.delivery.relay import SmtpRelay
 from digest.delivery.relays import parse_relay, relay_for
+from digest.delivery.single import hand_over
 from digest.demo.smtpd import Action, Answer, RecordingServer, Script, Step
 from digest.errors import ConfigError
 from tests.talking import ENVELOPE, PATIENT, a_mail, at, bare_server, once, recorded, yes
@@ -64,7 +65,7 @@ async def test_login_goes_by_whatever_the_relay_offers(methods: str) -> None:
         credentials=("editor", "pw"), script=at("ehlo", f"250-localhost\r\n250 AUTH {methods}\r\n".encode())
     ) as server:
         conversation = await relay_at(server).connect()
-        assert isinstance(await conversation.hand_over(ENVELOPE, a_mail(), yes), Replied)
+        assert isinstance(await hand_over(conversation, ENVELOPE, a_mail(), yes), Replied)
         await conversation.close()
         assert len(server.mails) == 1
 
@@ -144,10 +145,10 @@ async def test_password_changed_in_mid_run_stops_new_connections_and_not_those_t
     async with RecordingServer(credentials=("editor", "pw"), script=script) as server:
         relay = relay_at(server)
         working = await relay.connect()
-        await working.hand_over(ENVELOPE, a_mail(), yes)
+        await hand_over(working, ENVELOPE, a_mail(), yes)
         is_changed = True
         assert (await refusal(relay)).is_login
-        outcome = await working.hand_over(ENVELOPE, a_mail(), yes)
+        outcome = await hand_over(working, ENVELOPE, a_mail(), yes)
         await working.close()
 
         assert isinstance(outcome, Replied)

@@ -6,6 +6,7 @@ import pytest
 
 from digest.delivery.outbox import Outbox, OutboxUnwritable, file_name
 from digest.delivery.outcome import Envelope, Outcome, Phase, Replied, Reply, Withdrawn
+from digest.delivery.single import hand_over
 
 WRITTEN = Replied(Reply(250, "written", None), Phase.CONTENT)
 
@@ -24,7 +25,7 @@ async def no() -> bool:
 
 async def write(folder: Path, *mails: bytes) -> list[Outcome]:
     conversation = await Outbox(folder).connect()
-    outcomes = [await conversation.hand_over(Envelope("", "asa@example.net"), mail, yes) for mail in mails]
+    outcomes = [await hand_over(conversation, Envelope("", "asa@example.net"), mail, yes) for mail in mails]
     await conversation.close()
     assert not conversation.is_open
     return outcomes
@@ -61,7 +62,7 @@ async def test_mail_written_again_replaces_the_first(tmp_path: Path) -> None:
 async def test_withdrawn_mail_is_not_written(tmp_path: Path) -> None:
     conversation = await Outbox(tmp_path).connect()
 
-    assert await conversation.hand_over(Envelope("", "asa@example.net"), a_mail(), no) == Withdrawn()
+    assert await hand_over(conversation, Envelope("", "asa@example.net"), a_mail(), no) == Withdrawn()
 
     assert conversation.is_open
     assert contents(tmp_path) == []
@@ -73,7 +74,7 @@ async def test_mark_that_fails_comes_out_and_nothing_is_written(tmp_path: Path) 
 
     conversation = await Outbox(tmp_path).connect()
     with pytest.raises(OSError, match="disk full"):
-        await conversation.hand_over(Envelope("", "asa@example.net"), a_mail(), disk_full)
+        await hand_over(conversation, Envelope("", "asa@example.net"), a_mail(), disk_full)
 
     assert contents(tmp_path) == []
 
@@ -115,7 +116,7 @@ async def test_folder_that_takes_no_mail_is_named_on_one_line(tmp_path: Path) ->
     (tmp_path / "outbox" / "tmp").rename(tmp_path / "gone")
 
     with pytest.raises(OutboxUnwritable, match=r"outbox: No such file or directory; free space, ") as caught:
-        await conversation.hand_over(Envelope("", "asa@example.net"), a_mail(), yes)
+        await hand_over(conversation, Envelope("", "asa@example.net"), a_mail(), yes)
 
     assert "\n" not in str(caught.value)
 
@@ -126,6 +127,6 @@ async def test_full_disk_is_told_with_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "tmp" / file_name(a_mail())).symlink_to("/dev/full")
 
     with pytest.raises(OutboxUnwritable, match="No space left on device; free space, correct its permissions"):
-        await conversation.hand_over(Envelope("", "asa@example.net"), a_mail(), yes)
+        await hand_over(conversation, Envelope("", "asa@example.net"), a_mail(), yes)
 
     assert contents(tmp_path) == []

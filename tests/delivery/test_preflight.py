@@ -91,9 +91,11 @@ def test_nobody_to_mail_holds_and_no_article_warns(letter: Letter) -> None:
     assert found(a_subject(letter, articles=0), "articles") is Level.WARN
 
 
-def test_dkim_that_is_asked_for_and_not_there_holds_a_send_to_the_network(letter: Letter) -> None:
-    assert found(a_subject(letter, signing=True), "dkim") is Level.HOLD
-    assert found(a_subject(letter, signing=True, network=False), "dkim") is Level.FINE
+def test_what_deserves_a_look_about_signatures_is_a_warning(letter: Letter) -> None:
+    verdict = check(a_subject(letter, dkim=["the DKIM key keys/d1.pem has 1024 bits"]))
+
+    assert verdict.level is Level.WARN
+    assert [one.message for one in verdict.findings if one.rule == "dkim"] == ["the DKIM key keys/d1.pem has 1024 bits"]
 
 
 def test_a_newsletter_that_looks_renamed_holds_until_it_says_what_it_was(letter: Letter) -> None:

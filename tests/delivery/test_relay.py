@@ -14,7 +14,7 @@ import pytest
 import trustme
 from aiosmtpd import smtp as aiosmtpd
 
-from digest.delivery.conversation import SmtpConversation, Timeouts
+from digest.delivery.conversation import SmtpConversation
 from digest.delivery.outcome import (
     Envelope,
     LostAfterDot,
@@ -26,6 +26,8 @@ from digest.delivery.outcome import (
 )
 from digest.delivery.relay import SmtpRelay
 from digest.delivery.relays import parse_relay
+from digest.delivery.single import hand_over
+from digest.delivery.wire import Timeouts
 from digest.demo.smtpd import Action, Answer, Received, RecordingServer, Step
 from tests.talking import (
     ENVELOPE,
@@ -42,6 +44,7 @@ from tests.talking import (
     received,
     recorded,
     refused,
+    step_by_step,
     talk,
     yes,
 )
@@ -64,7 +67,7 @@ async def test_several_mails_go_over_one_connection_and_arrive_as_they_were_give
 
     async with RecordingServer() as server, talk(server.url) as conversation:
         for recipient, mail in mails.items():
-            outcome = await conversation.hand_over(Envelope("", recipient), mail, yes)
+            outcome = await hand_over(conversation, Envelope("", recipient), mail, yes)
             assert isinstance(outcome, Replied)
             assert (outcome.reply.code, outcome.reply.enhanced, outcome.phase) == (250, "2.0.0", Phase.CONTENT)
 
@@ -131,7 +134,7 @@ async def test_last_line_end_and_dot_wait_for_may_go() -> None:
         await writer.wait_closed()
 
     async with bare_server(serve) as url, talk(url) as conversation:
-        outcome = await conversation.hand_over(ENVELOPE, mail, may_go)
+        outcome = await hand_over(conversation, ENVELOPE, mail, may_go)
 
     assert outcome == Replied(Reply(250, "ok"), Phase.CONTENT)
     assert seen_meanwhile == mail[:-2]
@@ -141,7 +144,7 @@ async def test_last_line_end_and_dot_wait_for_may_go() -> None:
 async def test_withdrawn_mail_is_cut_off_without_its_end() -> None:
     steps: list[str] = []
     async with RecordingServer(script=recorded(steps)) as server, talk(server.url) as conversation:
-        assert await conversation.hand_over(ENVELOPE, a_mail(), no) == Withdrawn()
+        assert await hand_over(conversation, ENVELOPE, a_mail(), no) == Withdrawn()
         assert not conversation.is_open
 
     assert server.mails == []
@@ -154,7 +157,7 @@ async def test_failing_mark_comes_out_and_nothing_is_delivered() -> None:
 
     async with RecordingServer() as server, talk(server.url) as conversation:
         with pytest.raises(OSError, match="disk full"):
-            await conversation.hand_over(ENVELOPE, a_mail(), disk_full)
+            await hand_over(conversation, ENVELOPE, a_mail(), disk_full)
         assert not conversation.is_open
 
     assert server.mails == []
@@ -173,7 +176,7 @@ async def test_connection_that_breaks_during_the_mark_is_lost_before_the_dot_onc
         return True
 
     async with RecordingServer(script=at("content", action)) as server, talk(server.url) as conversation:
-        outcome = await conversation.hand_over(ENVELOPE, a_mail(), slow_mark)
+        outcome = await hand_over(conversation, ENVELOPE, a_mail(), slow_mark)
 
     assert isinstance(outcome, LostBeforeDot)
     assert outcome.phase is Phase.CONTENT
@@ -189,7 +192,7 @@ async def test_dot_that_the_kernel_does_not_take_has_not_left() -> None:
             ours.shutdown(socket.SHUT_WR)
             return True
 
-        outcome = await conversation.hand_over(ENVELOPE, a_mail(), mark)
+        outcome = await hand_over(conversation, ENVELOPE, a_mail(), mark)
 
     assert outcome == LostBeforeDot("the relay closed the connection", Phase.CONTENT)
     assert server.mails == []
@@ -201,7 +204,7 @@ async def test_mark_is_not_asked_for_before_the_relay_wants_the_content() -> Non
 
     for name, _ in STEPS[:3]:
         async with RecordingServer(script=at(name, b"451 later\r\n")) as server, talk(server.url) as conversation:
-            assert isinstance(await conversation.hand_over(ENVELOPE, a_mail(), never), Replied)
+            assert isinstance(await hand_over(conversation, ENVELOPE, a_mail(), never), Replied)
 
 
 async def test_cancelled_mail_takes_its_connection_along() -> None:
@@ -213,7 +216,7 @@ async def test_cancelled_mail_takes_its_connection_along() -> None:
         return True
 
     async with RecordingServer() as server, talk(server.url) as conversation:
-        task = asyncio.create_task(conversation.hand_over(ENVELOPE, a_mail(), for_ever))
+        task = asyncio.create_task(hand_over(conversation, ENVELOPE, a_mail(), for_ever))
         await is_asked.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -234,11 +237,11 @@ async def test_refusal_is_an_answer_and_the_next_mail_goes_over_the_same_connect
     steps: list[str] = []
     script = recorded(steps, once(name, b"%d 4.3.2 no\r\n" % code))
     async with RecordingServer(script=script) as server, talk(server.url) as conversation:
-        outcome = await conversation.hand_over(ENVELOPE, a_mail(), yes)
+        outcome = await hand_over(conversation, ENVELOPE, a_mail(), yes)
         assert outcome == Replied(Reply(code, "no", "4.3.2") if code < 500 else Reply(code, "4.3.2 no"), phase)
         assert conversation.is_open
 
-        assert isinstance(await conversation.hand_over(ENVELOPE, a_mail("igen"), yes), Replied)
+        assert isinstance(await hand_over(conversation, ENVELOPE, a_mail("igen"), yes), Replied)
 
     assert server.mails == [received(a_mail("igen"))]
     assert server.connections == 1
@@ -250,8 +253,8 @@ async def test_refused_rset_ends_the_conversation_before_the_next_mail() -> None
         return {"rcpt": b"550 no\r\n", "rset": b"502 what?\r\n"}.get(step.name)
 
     async with RecordingServer(script=script) as server, talk(server.url) as conversation:
-        await conversation.hand_over(ENVELOPE, a_mail(), yes)
-        outcome = await conversation.hand_over(ENVELOPE, a_mail(), yes)
+        await hand_over(conversation, ENVELOPE, a_mail(), yes)
+        outcome = await hand_over(conversation, ENVELOPE, a_mail(), yes)
 
         assert outcome == LostBeforeDot("RSET refused: 502 what?", Phase.MAIL)
         assert not conversation.is_open
@@ -272,7 +275,7 @@ async def test_421_in_the_middle_of_the_content_is_lost_before_the_dot() -> None
         return True
 
     async with RecordingServer(script=at("content", b"421 going down\r\n")) as server, talk(server.url) as conversation:
-        outcome = await conversation.hand_over(ENVELOPE, a_mail(), mark)
+        outcome = await hand_over(conversation, ENVELOPE, a_mail(), mark)
 
     assert outcome == LostBeforeDot("421 going down", Phase.CONTENT)
 
@@ -293,7 +296,7 @@ async def test_421_on_an_idle_connection_is_noticed_before_the_next_mail() -> No
         await asyncio.sleep(0.05)
 
         assert not conversation.is_open
-        outcome = await conversation.hand_over(ENVELOPE, a_mail(), yes)
+        outcome = await hand_over(conversation, ENVELOPE, a_mail(), yes)
 
     assert outcome == LostBeforeDot("421 4.4.2 idle for too long", Phase.MAIL)
 
@@ -347,7 +350,7 @@ async def test_relay_that_takes_no_more_data_is_lost_before_the_dot() -> None:
         writer.close()
 
     async with bare_server(serve) as url, talk(url, HASTY) as conversation:
-        outcome = await conversation.hand_over(ENVELOPE, a_mail("x" * 70, lines=600_000), yes)
+        outcome = await hand_over(conversation, ENVELOPE, a_mail("x" * 70, lines=600_000), yes)
         is_over.set()
 
     assert outcome == LostBeforeDot("the relay took no data for 0.1 s", Phase.CONTENT)
@@ -363,12 +366,21 @@ async def test_answer_that_is_no_answer_ends_the_conversation(name: str, phase: 
     assert (is_open, mails) == (False, [])
 
 
-async def test_answer_to_nothing_that_was_asked_ends_the_conversation() -> None:
-    for name, phase in ((("mail"), Phase.RCPT), ("rcpt", Phase.DATA)):
+async def test_one_answer_too_many_puts_a_conversation_out_of_step_and_ends_it() -> None:
+    for name in ("mail", "rcpt"):
         outcome, is_open, mails = await hand_one_over(at(name, b"250 ok\r\n250 ok\r\n"))
 
-        assert outcome == LostBeforeDot("250 ok", phase)
-        assert (is_open, mails) == (False, [])
+        assert isinstance(outcome, LostBeforeDot)
+        assert outcome.reason.startswith("unexpected answer: 250 ")
+        assert (outcome.phase, is_open, mails) == (Phase.DATA, False, [])
+
+
+@pytest.mark.parametrize(("name", "phase"), [("mail", Phase.RCPT), ("rcpt", Phase.DATA)])
+async def test_answer_to_nothing_that_was_asked_ends_the_conversation(name: str, phase: Phase) -> None:
+    outcome, is_open, mails = await hand_one_over(step_by_step(at(name, b"250 ok\r\n250 ok\r\n")))
+
+    assert outcome == LostBeforeDot("250 ok", phase)
+    assert (is_open, mails) == (False, [])
 
 
 @pytest.mark.parametrize("noise", [b"2" * 70_000, b"250-" + b"x" * 70_000 + b"\r\n250 ok\r\n", b"250-more\r\n" * 8_000])
@@ -470,7 +482,7 @@ async def test_address_that_could_break_a_command_is_refused_by_us(bad: str) -> 
     async with RecordingServer(script=recorded(steps)) as server, talk(server.url) as conversation:
         for envelope in (replace(ENVELOPE, recipient=bad), replace(ENVELOPE, sender=bad)):
             with pytest.raises(ValueError, match="not an address"):
-                await conversation.hand_over(envelope, a_mail(), yes)
+                await hand_over(conversation, envelope, a_mail(), yes)
         assert conversation.is_open
         assert [step for step in steps if step.startswith("mail")] == []
 
@@ -481,8 +493,8 @@ async def test_address_that_could_break_a_command_is_refused_by_us(bad: str) -> 
 async def test_mail_that_could_end_early_is_refused_by_us(bad: bytes) -> None:  # RFC 5321 4.5.2
     async with RecordingServer() as server, talk(server.url) as conversation:
         with pytest.raises(ValueError, match="CRLF"):
-            await conversation.hand_over(ENVELOPE, bad, yes)
-        assert isinstance(await conversation.hand_over(ENVELOPE, a_mail(), yes), Replied)
+            await hand_over(conversation, ENVELOPE, bad, yes)
+        assert isinstance(await hand_over(conversation, ENVELOPE, a_mail(), yes), Replied)
 
     assert server.mails == [received(a_mail())]
 
@@ -491,7 +503,7 @@ async def test_domain_beyond_ascii_goes_as_a_label_without_smtputf8() -> None:  
     steps: list[str] = []
     script = recorded(steps, at("ehlo", b"250 localhost\r\n"))
     async with RecordingServer(script=script) as server, talk(server.url) as conversation:
-        await conversation.hand_over(Envelope("nytt@åäö.example", "asa@Räksmörgås.example"), a_mail(), yes)
+        await hand_over(conversation, Envelope("nytt@åäö.example", "asa@Räksmörgås.example"), a_mail(), yes)
 
     assert "mail FROM:<nytt@xn--4cab6c.example>" in steps
     assert "rcpt TO:<asa@xn--rksmrgs-5wao1o.example>" in steps
@@ -500,7 +512,7 @@ async def test_domain_beyond_ascii_goes_as_a_label_without_smtputf8() -> None:  
 async def test_name_beyond_ascii_goes_with_smtputf8_where_it_is_offered() -> None:  # RFC 6531 3.4
     steps: list[str] = []
     async with RecordingServer(script=recorded(steps)) as server, talk(server.url) as conversation:
-        outcome = await conversation.hand_over(replace(ENVELOPE, recipient="åsa@example.net"), a_mail(), yes)
+        outcome = await hand_over(conversation, replace(ENVELOPE, recipient="åsa@example.net"), a_mail(), yes)
 
     assert isinstance(outcome, Replied)
     assert outcome.reply.code == 250
@@ -512,7 +524,7 @@ async def test_name_beyond_ascii_is_refused_for_a_relay_that_cannot_take_it() ->
     steps: list[str] = []
     script = recorded(steps, at("ehlo", b"250 localhost\r\n"))
     async with RecordingServer(script=script) as server, talk(server.url) as conversation:
-        outcome = await conversation.hand_over(replace(ENVELOPE, recipient="åsa@example.net"), a_mail(), yes)
+        outcome = await hand_over(conversation, replace(ENVELOPE, recipient="åsa@example.net"), a_mail(), yes)
 
         assert isinstance(outcome, Replied)
         assert (outcome.reply.code, outcome.reply.enhanced, outcome.phase) == (553, "5.6.7", Phase.RCPT)
@@ -531,9 +543,9 @@ async def test_connection_ends_itself_after_the_mails_it_may_carry() -> None:
     ):
         is_open_after = []
         for _ in range(2):
-            await conversation.hand_over(ENVELOPE, a_mail(), yes)
+            await hand_over(conversation, ENVELOPE, a_mail(), yes)
             is_open_after.append(conversation.is_open)
-        third = await conversation.hand_over(ENVELOPE, a_mail(), yes)
+        third = await hand_over(conversation, ENVELOPE, a_mail(), yes)
 
     assert is_open_after == [True, False]
     assert isinstance(third, LostBeforeDot)
@@ -560,7 +572,7 @@ async def test_closing_during_a_mail_cuts_it_off() -> None:
         return True
 
     async with RecordingServer() as server, talk(server.url) as conversation:
-        task = asyncio.create_task(conversation.hand_over(ENVELOPE, a_mail(), mark))
+        task = asyncio.create_task(hand_over(conversation, ENVELOPE, a_mail(), mark))
         await is_asked.wait()
         await conversation.close()
         may_answer.set()
@@ -575,7 +587,7 @@ async def test_server_that_closes_an_idle_connection_is_noticed() -> None:
     await asyncio.sleep(0)
 
     assert not conversation.is_open
-    assert isinstance(await conversation.hand_over(ENVELOPE, a_mail(), yes), LostBeforeDot)
+    assert isinstance(await hand_over(conversation, ENVELOPE, a_mail(), yes), LostBeforeDot)
     await conversation.close()
 
 
@@ -702,7 +714,7 @@ async def test_mail_goes_through_starttls_and_login_to_an_independent_server(tru
         talk(f"smtp://{LOGIN}localhost:{server.port}") as conversation,
     ):
         for _ in range(3):
-            outcome = await conversation.hand_over(ENVELOPE, a_mail(lines=2000), yes)
+            outcome = await hand_over(conversation, ENVELOPE, a_mail(lines=2000), yes)
             assert outcome == Replied(Reply(250, "taken", "2.0.0"), Phase.CONTENT)
 
     assert server.logins == [("editor@example.com", PASSWORD)]
@@ -714,8 +726,8 @@ async def test_mail_goes_over_tls_from_the_start_to_an_independent_server(truste
         independent_server(tls=certified(trusted)) as server,
         talk(f"smtps://{LOGIN}localhost:{server.port}") as conversation,
     ):
-        await conversation.hand_over(ENVELOPE, a_mail(), yes)
-        assert await conversation.hand_over(ENVELOPE, a_mail(), no) == Withdrawn()
+        await hand_over(conversation, ENVELOPE, a_mail(), yes)
+        assert await hand_over(conversation, ENVELOPE, a_mail(), no) == Withdrawn()
 
     assert server.mails == [received(a_mail())]
 
@@ -752,7 +764,7 @@ async def test_login_works_without_tls_on_loopback() -> None:
         RecordingServer(credentials=("editor", "pw")) as server,
         talk(server.url.replace("127", "editor:pw@127", 1)) as conversation,
     ):
-        await conversation.hand_over(ENVELOPE, a_mail(), yes)
+        await hand_over(conversation, ENVELOPE, a_mail(), yes)
 
     assert len(server.mails) == 1
 
@@ -823,7 +835,7 @@ async def test_what_is_said_before_tls_counts_no_more(trusted: trustme.CA) -> No
     script = recorded(steps, at("starttls", b"220 go\r\n250-injected\r\n250 AUTH PLAIN\r\n"))
     async with RecordingServer(script=script, tls=certified(trusted)) as server:
         async with talk(f"smtp://localhost:{server.port}") as conversation:
-            await conversation.hand_over(ENVELOPE, a_mail(), yes)
+            await hand_over(conversation, ENVELOPE, a_mail(), yes)
         assert server.mails == [received(a_mail())]
         error = await refused(f"smtp://editor:pw@localhost:{server.port}", PATIENT)
 

@@ -35,11 +35,12 @@ def test_relay_is_where_its_url_says(url: str, scheme: str, name: str) -> None:
 
 def test_url_may_carry_login_and_limits() -> None:
     url = (
-        "smtp://editor%40example.com:p%40ss%2Fw%C3%B6rd%3A1@mail.example.com?connections=3&per_connection=100&rate=14/s"
+        "smtp://editor%40example.com:p%40ss%2Fw%C3%B6rd%3A1@mail.example.com"
+        "?connections=3&per_connection=100&rate=14/s&window=4"
     )
 
     assert parse_relay(url) == RelayAddress(
-        "smtp", "mail.example.com", 587, "editor@example.com", "p@ss/wörd:1", 3, 100, "14/s"
+        "smtp", "mail.example.com", 587, "editor@example.com", "p@ss/wörd:1", 3, 100, "14/s", 4
     )
 
 

@@ -106,6 +106,29 @@ async def test_whole_sessions_may_come_in_one_packet() -> None:  # RFC 2920 3.1
         assert await client.hear() == b""
 
 
+@pytest.mark.parametrize("apart", [False, True])
+async def test_chunks_are_kept_octet_by_octet(apart: bool) -> None:  # RFC 3030 2
+    content = b".\r\n..\r\nno dot is doubled here\r\n.\r\n"
+    session = b"EHLO me\r\n" + (ENVELOPE + b"BDAT 5\r\n" + content[:5]) + b"bdat %d last\r\n" % (len(content) - 5)
+    async with RecordingServer() as server, client_of(server.port) as client:
+        for byte in session + content[5:] if apart else b"":
+            client.writer.write(bytes([byte]))
+            await asyncio.sleep(0)
+        codes = await client.say(b"" if apart else session + content[5:], 6)
+
+        assert codes == [220, 250, 250, 250, 250, 250]
+        assert [mail.content for mail in server.mails] == [content]
+        assert await client.say(ENVELOPE + b"BDAT 3 LAST\r\nHej", 3) == [250, 250, 250]
+
+
+async def test_chunk_for_nobody_is_read_and_refused() -> None:  # RFC 3030 2
+    async with RecordingServer() as server, client_of(server.port) as client:
+        codes = await client.say(b"EHLO me\r\nMAIL FROM:<>\r\nBDAT 6 LAST\r\nQUIT\r\nNOOP\r\n", 5)
+
+        assert codes == [220, 250, 250, 503, 250]
+        assert server.mails == []
+
+
 async def test_long_mail_comes_through() -> None:
     mail = (b"x" * 70 + b".\r\n") * 50_000
     async with RecordingServer() as server:
@@ -257,7 +280,9 @@ async def test_greeting_offers_what_it_can() -> None:
         reply = await client.hear()
 
     offered = {line[4:] for line in reply.decode().splitlines()}
-    assert offered == {"localhost", "PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "SIZE 50000000"}
+    assert offered == {
+        *("localhost", "PIPELINING", "CHUNKING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "SIZE 50000000")
+    }
 
 
 def log_in(port: int, context: ssl.SSLContext, mechanism: str, password: str) -> int:
