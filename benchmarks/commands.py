@@ -14,6 +14,7 @@ from benchmarks import measured
 
 DIGEST = (sys.executable, "-m", "digest")
 LONGEST = 100.0  #: seconds
+KILLED = 256 - signal.SIGKILL  #: exit code of ``measured``, when its command has ended by SIGKILL
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +26,13 @@ class Ran:
     peak: int  #: bytes
 
 
-def run(command: Sequence[str], folder: Path, variables: Mapping[str, str] | None = None) -> Ran:
-    """Run a command in a folder, without any DIGEST_ variable but those given; an error when it fails."""
+def run_until_killed(command: Sequence[str], folder: Path, variables: Mapping[str, str]) -> Ran:
+    """Run a command in a folder that DIGEST_CRASH_AT kills; an error when it comes past that."""
+    return run(command, folder, variables, ends=KILLED)
+
+
+def run(command: Sequence[str], folder: Path, variables: Mapping[str, str] | None = None, ends: int = 0) -> Ran:
+    """Run a command in a folder, without any DIGEST_ variable but those given; an error when it ends otherwise."""
     with tempfile.NamedTemporaryFile(prefix="digest-bench-", suffix=".json") as report:
         launcher = [sys.executable, "-I", "-S", str(Path(measured.__file__)), report.name, *command]
         with subprocess.Popen(
@@ -38,7 +44,7 @@ def run(command: Sequence[str], folder: Path, variables: Mapping[str, str] | Non
             finally:
                 if process.poll() is None:
                     os.killpg(process.pid, signal.SIGKILL)  # the launcher and its command
-        if process.returncode:
+        if process.returncode != ends:
             raise RuntimeError(f"{' '.join(command)}: exit {process.returncode}\n{errors}")
         took = json.load(report)
     return Ran(output, took["seconds"], took["peak"])

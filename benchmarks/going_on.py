@@ -34,7 +34,7 @@ SUBSCRIPTIONS = """
 def run(readers: int) -> None:
     """Print how long it takes to go on, and to look at what is in doubt."""
     with sink() as port, sample_project(1, f"smtp+plain://127.0.0.1:{port}?connections={CONNECTIONS}") as sample:
-        _fill(sample, readers)
+        fill(sample, readers)
         _until(sample, "frozen")
         _until(sample, "marked:5")
         works: dict[str, Callable[[], Took]] = {
@@ -51,7 +51,7 @@ def run(readers: int) -> None:
     table(title, ["", "seconds", "of a processor"], rows)
 
 
-def _fill(sample: Sample, readers: int) -> None:
+def fill(sample: Sample, readers: int) -> None:
     """Bring so many readers to the list: by SQL, since an import is another benchmark."""
     import_readers(sample, 1)
     with closing(sqlite3.connect(sample.folder / "digest.db")) as store, store:

@@ -13,12 +13,12 @@ from digest.delivery.freeze import draft
 from digest.edition.layout import Layout
 from digest.letter.compose import compose
 from digest.letter.frame import Frame
-from digest.letter.identity import reader_of
+from digest.letter.identity import Identity
 from digest.letter.stamp import Reader, open_letter
 from digest.letter.templates import open_templates
 from digest.models import Edition, Letter
 from digest.project import open_project
-from digest.tokens import Keyring, keyring
+from digest.tokens import keyring
 
 NONCE = "0123456789abcdefghijklmnopqrstuv"
 TIMES = 20  #: the sample's headlines are printed in the long letter
@@ -67,11 +67,12 @@ def _stamping(letter: Letter) -> None:
         {"id": 1, "newsletter_id": 1, "date": DATE, "decided_at": dt.datetime.now(dt.UTC),
          "key": ring.newest.fingerprint, "sender": "nytt@example.com", "bounce_address": BOUNCES}
     )  # fmt: skip
-    reader = _reader(ring, edition, 1)
+    identity = Identity(ring, edition)
+    reader = _reader(identity, 1)
     works: dict[str, Callable[[], object]] = {
         "Stamp.fill": lambda: stamp.fill(reader),
-        "tokens and Stamp.fill": lambda: stamp.fill(_reader(ring, edition, next(readers))),
-        "bytes.join of the letter's pieces": lambda: b"".join(stamp.pieces),
+        "tokens and Stamp.fill": lambda: stamp.fill(_reader(identity, next(readers))),
+        "bytes.join of the letter's pieces": lambda: b"".join(stamp.template.pieces),
         "EmailMessage and as_bytes": lambda: _by_hand(letter, reader),
     }
     rounds = in_turn(*(partial(_once, name, work) for name, work in works.items()))
@@ -82,8 +83,8 @@ def _once(name: str, work: Callable[[], object]) -> dict[str, Timed]:
     return {name: repeated(work)}
 
 
-def _reader(ring: Keyring, edition: Edition, number: int) -> Reader:
-    return reader_of(ring, ring.newest, edition, number, "asa@example.com", "Åsa Öberg")
+def _reader(identity: Identity, number: int) -> Reader:
+    return identity.reader(number, "asa@example.com", "Åsa Öberg")
 
 
 def _by_hand(letter: Letter, reader: Reader) -> bytes:

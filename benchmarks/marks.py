@@ -3,26 +3,24 @@
 import asyncio
 import datetime as dt
 import sqlite3
-from concurrent.futures import Future
 from contextlib import closing
 from functools import partial
-from typing import TypeVar
 from unittest.mock import patch
 
 from benchmarks.sample import DATE, sample_project
 from benchmarks.sinks import sink, sink_name
 from benchmarks.timing import Round, Timed, in_turn, show
-from digest.delivery import memory
+from digest.delivery import handover
 from digest.delivery.freeze import draft, freeze
 from digest.delivery.options import Watch
 from digest.delivery.roads import options, roads
 from digest.delivery.send import Sending
+from digest.delivery.tally import Tally
 from digest.project import Project, open_project
 from digest.store import editions
-from digest.store.ledger import Claim, Entry, Ledger, Mark
+from digest.store.ledger import Claim, Entry, Mark
 from digest.store.lock import hold, send_lock
 
-T = TypeVar("T")
 CONNECTIONS = 10
 WITH, WITHOUT = "with marks", "without: nothing is written of a mail"
 AS_FROZEN = (
@@ -32,13 +30,13 @@ AS_FROZEN = (
 )
 
 
-class Blank(Ledger):
-    """A ledger for measuring only: every mail may go, and nobody will know what became of it."""
+class Blank(Tally):
+    """A tally for measuring only: every mail may go, and nobody will know what became of it."""
 
-    def mark_sending(self, claim: Claim, now: dt.datetime) -> "Future[Mark]":
+    def mark(self, claim: Claim, relay_id: int) -> "asyncio.Future[Mark | None]":
         return _done(Mark.GO)
 
-    def record(self, claim: Claim, entry: Entry) -> "Future[None]":
+    def record(self, claim: Claim, entry: Entry) -> "asyncio.Future[Mark | None]":
         return _done(None)
 
 
@@ -57,7 +55,7 @@ def run(readers: int) -> None:
 
 
 def _without(project: Project, edition_id: int) -> Round:
-    with patch.object(memory, "Ledger", Blank):
+    with patch.object(handover, "Tally", Blank):
         return {WITHOUT: _send(project, edition_id)}
 
 
@@ -75,7 +73,7 @@ def _send(project: Project, edition_id: int) -> Timed:
     return Timed(now.sent, now.seconds)
 
 
-def _done(result: T) -> "Future[T]":
-    future: Future[T] = Future()
-    future.set_result(result)
+def _done(mark: Mark | None) -> "asyncio.Future[Mark | None]":
+    future: asyncio.Future[Mark | None] = asyncio.get_running_loop().create_future()
+    future.set_result(mark)
     return future

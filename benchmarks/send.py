@@ -1,7 +1,7 @@
-"""The sample's edition to some thousand readers over ten connections, beside other ways to send the same mails."""
+"""The sample's edition to some thousand readers, beside other ways to send the same mails over as many connections."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 
 from benchmarks import peers
@@ -9,40 +9,50 @@ from benchmarks.letter import sample_letter
 from benchmarks.peers import Mail
 from benchmarks.sample import sample_project
 from benchmarks.sinks import postfix_tool, sink, sink_name
-from benchmarks.timing import Round, Timed, in_turn, show
+from benchmarks.timing import Floor, Round, Timed, floors, in_turn, show
 from digest.letter.stamp import Reader, open_letter
 
-CONNECTIONS = 10
-PHASE = "digest send, send phase"
+CONNECTIONS = (10, 40)
+PHASE, WHOLE, SOURCE = "digest send, send phase", "digest send, whole command", "smtp-source -d"
+SENDMAIL, MESSAGE = "aiosmtplib sendmail", "aiosmtplib send_message"
+FINISHED = 2000  #: mails of a peer that is handed finished ones: what it takes to hold them must not matter
+FLOORS = {
+    10: [Floor(PHASE, SOURCE, 0.75), Floor(WHOLE, SOURCE, 0.5), Floor(PHASE, MESSAGE, 20)],
+    40: [Floor(PHASE, SOURCE, 0.95), Floor(PHASE, MESSAGE, 20)],
+}
 
 
 def run(readers: int) -> None:
-    """Print how many mails a second each of them sends."""
-    mails = finished_mails(max(100, readers // 3))
-    size = len(mails[0].content)
+    """Print how many mails a second each of them sends, over ten connections and over forty."""
+    mails = finished_mails(min(FINISHED, max(100, readers // 3)))
     with sink() as port:
-        contestants: list[Callable[[], Round]] = [
-            partial(_digest, port, readers),
-            lambda: {"aiosmtplib sendmail": peers.sendmail(port, mails, CONNECTIONS)},
-            lambda: {"aiosmtplib send_message": peers.send_message(port, mails[: len(mails) // 3], CONNECTIONS)},
-        ]
-        if tool := postfix_tool("smtp-source"):
-            contestants.append(lambda: {"smtp-source -d": peers.smtp_source(tool, port, readers, size, CONNECTIONS)})
-        rounds = in_turn(*contestants)
-    title = f"Mails of {size / 1000:.1f} kB over {CONNECTIONS} connections to {sink_name()}"
+        for connections in CONNECTIONS:
+            _compare(port, readers, connections, mails)
+
+
+def _compare(port: int, readers: int, connections: int, mails: list[Mail]) -> None:
+    size, few = len(mails[0].content), mails[: max(100, len(mails) // 5)]
+    contestants: list[Callable[[], Round]] = [
+        partial(digest_send, f"smtp+plain://127.0.0.1:{port}?connections={connections}", readers),
+        lambda: {SENDMAIL: peers.sendmail(port, mails, connections)},
+        lambda: {MESSAGE: peers.send_message(port, few, connections)},
+    ]
+    if tool := postfix_tool("smtp-source"):
+        contestants.append(lambda: {SOURCE: peers.smtp_source(tool, port, readers, size, connections)})
+    rounds = in_turn(*contestants)
+    title = f"Mails of {size / 1000:.1f} kB over {connections} connections to {sink_name()}"
     show(title, rounds, PHASE, "mails")
+    floors(rounds, FLOORS[connections])
 
 
-def _digest(port: int, readers: int) -> Mapping[str, Timed]:
-    with sample_project(readers, f"smtp+plain://127.0.0.1:{port}?connections={CONNECTIONS}") as sample:
+def digest_send(relay: str, readers: int) -> Round:
+    """Send the sample's edition, made for it, to this many readers: the send phase, and the whole command."""
+    with sample_project(readers, relay) as sample:
         ran = sample.send()
     sent = json.loads(ran.output)
     if sent["sent"] != readers:
         raise RuntimeError(f"sent {sent['sent']} of {readers} mails: {ran.output}")
-    return {
-        PHASE: Timed(readers, sent["now"]["seconds"]),
-        "digest send, whole command": Timed(readers, ran.seconds),
-    }
+    return {PHASE: Timed(readers, sent["now"]["seconds"]), WHOLE: Timed(readers, ran.seconds)}
 
 
 def finished_mails(count: int) -> list[Mail]:

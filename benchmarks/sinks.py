@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from getpass import getuser
 
 SBIN = "/usr/local/sbin:/usr/sbin:/sbin"  #: where Debian keeps Postfix's tools, off a user's PATH
@@ -23,16 +23,24 @@ def sink_name() -> str:
     return "Postfix's smtp-sink" if postfix_tool("smtp-sink") else "digest.demo.smtpd (no smtp-sink here)"
 
 
-@contextmanager
-def sink() -> Iterator[int]:
+def sink(*, pipelining: bool = True) -> AbstractContextManager[int]:
     """Run smtp-sink, or our own server where Postfix is not there; yields its port."""
-    tool = postfix_tool("smtp-sink")
+    tool, port = postfix_tool("smtp-sink"), _free_port()
+    if tool:
+        options = [*(["-u", "nobody"] if getuser() == "root" else []), *([] if pipelining else ["-p"])]
+        return _served([tool, *options, f"127.0.0.1:{port}", "1000"], port)
+    return _served([sys.executable, "-m", "digest.demo.smtpd", "--port", str(port)], port)
+
+
+def far(to: int, seconds: float) -> AbstractContextManager[int]:
+    """Run a line to a port with so long a round trip; yields the port at its near end."""
     port = _free_port()
-    command = (
-        [tool, *(["-u", "nobody"] if getuser() == "root" else []), f"127.0.0.1:{port}", "1000"]
-        if tool
-        else [sys.executable, "-m", "digest.demo.smtpd", "--port", str(port)]
-    )
+    command = [sys.executable, "-m", "benchmarks.delay", "--port", str(port), "--to", str(to)]
+    return _served([*command, "--seconds", str(seconds)], port)
+
+
+@contextmanager
+def _served(command: list[str], port: int) -> Iterator[int]:
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as server:
         try:
             _wait_for(port, server)

@@ -12,15 +12,17 @@ from pathlib import Path
 
 from benchmarks.sample import DATE, Sample, import_readers, sample_project
 from benchmarks.timing import Round, Timed, in_turn, show, timed
+from digest.delivery.claims import BATCH
 from digest.delivery.freeze import Draft, draft, freeze
+from digest.delivery.tally import Tally
 from digest.models import DeliveryState, Edition
 from digest.project import Project, open_project
 from digest.store import Store, ledger, names, steering
-from digest.store.ledger import Claim, Entry, Ledger, Mark
+from digest.store.ledger import Claim, Entry, Mark
+from digest.store.marks import Marks
 from digest.store.steering import Deed
 
 MARKED = 2000  #: mails of one measurement of the ledger
-CLAIMED = 200  #: deliveries a claim, as a send claims them
 IMPORT, FREEZE, MARKS = "digest subscribers import", "freeze, the transaction", "mark and record, 10 waiting"
 BARE = """
     CREATE TABLE person (id INTEGER PRIMARY KEY, address TEXT UNIQUE, name TEXT, language TEXT, company TEXT, at TEXT);
@@ -128,13 +130,12 @@ class Marking:
     def __init__(self, store: Store, edition: Edition, rows: sqlite3.Connection) -> None:
         self._store, self._edition, self._rows = store, edition, rows
         self._relay = names.relay_number(store, "benchmark")
-        self._ledger = Ledger(store, edition, self._relay)
         self._lease = ledger.take_lease(store, dt.datetime.now(dt.UTC))
         self._after = 0
 
     def claim(self) -> Round:
         """Claim by batches."""
-        return {f"claim, {CLAIMED} at a time": timed(MARKED, self._claims)}
+        return {f"claim, {BATCH} at a time": timed(MARKED, self._claims)}
 
     def mark(self, waiting: int) -> Round:
         """Mark and record as so many open connections do: each waits for its mark, nobody waits for the record."""
@@ -160,7 +161,7 @@ class Marking:
     def _claims(self) -> list[Claim]:
         claims: list[Claim] = []
         while len(claims) < MARKED:
-            part = ledger.claim(self._store, self._edition.id or 0, self._lease, self._after, CLAIMED)
+            part = ledger.claim(self._store, self._edition.id or 0, self._lease, self._after, BATCH)
             if not part:
                 raise RuntimeError("too few subscribers for the benchmark of the ledger")
             self._after = part[-1].subscriber_id
@@ -170,13 +171,15 @@ class Marking:
     async def _work(self, claims: Sequence[Claim], waiting: int) -> None:
         left, now = iter(claims), dt.datetime.now(dt.UTC)
         sent = Entry(DeliveryState.SENT, now, self._relay, code=250)
+        tally = Tally(self._store, Marks(self._edition), lambda *_: None, lambda _: None)
 
         async def connection() -> None:
             for claim in left:
-                mark = await asyncio.wrap_future(self._ledger.mark_sending(claim, now))
+                mark = await tally.mark(claim, self._relay)
                 if mark is not Mark.GO:
                     raise RuntimeError(f"{claim} was not marked: {mark}")
-                self._ledger.record(claim, sent)
+                tally.record(claim, sent)
 
         await asyncio.gather(*(connection() for _ in range(waiting)))
+        tally.hand_over()
         await asyncio.wrap_future(self._store.write(lambda _: None))  # behind the last record

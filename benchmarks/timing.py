@@ -27,6 +27,15 @@ class Timed:
 Round = Mapping[str, Timed]
 
 
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """What must at least be reached: the rate of one against another's, in one run."""
+
+    what: str
+    base: str
+    ratio: float
+
+
 def timed(count: int, work: Callable[[], object]) -> Timed:
     """Return how long a work took that does a number of things."""
     began = time.perf_counter()
@@ -58,6 +67,18 @@ def show(title: str, rounds: Sequence[Round], base: str, things: str) -> None:
         seconds = median(one[name].seconds for one in rounds)
         rows.append([name, f"{first.count:,}", f"{seconds:.2f}", f"{each * 1e6:,.1f}", f"{1 / each:,.0f}", _two(ratio)])
     table(f"{title} (ratio: rate against {base!r})", ["", things, "seconds", "µs each", "a second", "ratio"], rows)
+
+
+def floors(rounds: Sequence[Round], wanted: Sequence[Floor]) -> None:
+    """Print the ratios that must be reached beside what they are, as far as both were measured."""
+    rows = []
+    for floor in wanted:
+        if floor.what in rounds[0] and floor.base in rounds[0]:
+            ratios = [one[floor.base].each / one[floor.what].each for one in rounds]
+            spread = f"{_two(min(ratios))} to {_two(max(ratios))}"
+            rows.append([f"{floor.what} against {floor.base}", _two(median(ratios)), spread, _two(floor.ratio)])
+    if rows:
+        table("What must be reached", ["", "ratio", "rounds", "at least"], rows)
 
 
 def table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
