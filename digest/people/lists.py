@@ -1,8 +1,9 @@
 """Bringing people to lists and taking them off: what the commands of ``digest subscribers`` do."""
 
 import datetime as dt
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain, islice
@@ -105,10 +106,15 @@ def import_file(project: Project, path: Path, name: str, *, confirmed: bool, now
                 Origin.IMPORT, by, proof or ("confirmed by the importer" if confirmed else ""), now,
                 subscriptions.begin_import(project.store, str(path), by, now),
             )  # fmt: skip
-            for said, people in _batches(project, chain([first] if first else [], rows), tally):
-                decide = partial(in_import, vouched=vouched, said=said)
-                for one in subscriptions.enrol(project.store, number, people, decide, vouching):
-                    _count(tally, one)
+            enrol = partial(subscriptions.enrol, project.store, number, vouching=vouching)
+            # A batch is read while the one before is written: most of writing is SQLite's, which needs no interpreter.
+            with ThreadPoolExecutor(1, "enrol") as writing:
+                written: deque[Future[list[Enrolled]]] = deque()
+                for said, people in _batches(project, chain([first] if first else [], rows), tally):
+                    _count_written(tally, written)
+                    decide = partial(in_import, vouched=vouched, said=said)
+                    written.append(writing.submit(enrol, people, decide=decide))
+                _count_written(tally, written)
     except OSError as error:
         raise DigestError(f"{path} cannot be read: {error.strerror}") from error
     return tally
@@ -134,6 +140,12 @@ def by_state(rows: Sequence[Row]) -> Iterator[tuple[SubscriptionState | None, li
     """Yield the rows of each state that an exported file names; those of any other file all at once."""
     for state in dict.fromkeys(row.state for row in rows):
         yield state, [row for row in rows if row.state is state]
+
+
+def _count_written(tally: Tally, written: "deque[Future[list[Enrolled]]]") -> None:
+    while written:
+        for one in written.popleft().result():
+            _count(tally, one)
 
 
 def _count(tally: Tally, one: Enrolled) -> None:
