@@ -109,7 +109,9 @@ def _run(
     project: Path, arguments: tuple[str, ...], environment: dict[str, str], out: Path, err: Path, first: First | None
 ) -> None:
     """Be the command: what a shell does before, and what ``python -m digest`` does."""
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whoever runs the suite under nohup ignores it, and so would we
+    # Whoever runs the suite by nohup, or behind &, ignores these, and so would we.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     os.chdir(project)
     os.environ.clear()
     os.environ.update(environment)
