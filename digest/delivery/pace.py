@@ -153,13 +153,17 @@ class LearnedPace:
         """Take note of a mail that passed."""
         self._passed += 1
 
+    def is_slower_since(self, began: float) -> bool:
+        """Return whether the pace has been halved since a moment."""
+        return self._halved_at is not None and began <= self._halved_at
+
     def slow(self, now: float, began: float, speed: float, least: float = FLOOR) -> bool:
         """Take note of a mail that was refused for its speed; return whether that has been answered by a slower pace.
 
         ``began``: when that mail was begun; what was under way when the pace was halved says nothing new. ``speed``:
         of the mails that passed lately, while there is no pace. False where it is at its ``least`` already.
         """
-        if self._halved_at is not None and began <= self._halved_at:
+        if self.is_slower_since(began):
             return True
         rate = self.rate
         if rate is None:

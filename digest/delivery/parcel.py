@@ -34,8 +34,12 @@ class LedgerParcel:
         self._has_no_mark, self._began = False, time.monotonic()
 
     def is_wanted(self) -> bool:
-        """Return whether nobody has stopped the send, or given the relay up, since the envelope went out."""
-        return not self._is_stopping() and not self._line.is_given_up
+        """Return whether, since the envelope went out, nobody has stopped the send, or given up or slowed the relay.
+
+        A relay that has begun to refuse for speed would put this reader off too, for minutes.
+        """
+        is_slowed = self._line.learned.is_slower_since(self._began)
+        return not (self._is_stopping() or self._line.is_given_up or is_slowed)
 
     def mark(self, then: Callable[[bool], None]) -> None:
         def marked(mark: "asyncio.Future[Mark | None]") -> None:

@@ -158,7 +158,7 @@ def test_a_relay_that_puts_off_what_comes_too_fast_is_fed_near_what_it_bears_and
         second = digest("send", *DATE, "--wait", "0", "--json")
 
     assert first.json["deferred"] == refused
-    assert refused <= 25  # on each of ten connections a mail and an envelope were under way
+    assert refused <= 15  # what was under way on ten connections when the first was refused, and little more
     assert 12 < pace[0] < 50
     assert (second.code, second.json["sent"], second.json["deferred"]) == (0, 150, 0)
     assert clock.refused == refused
