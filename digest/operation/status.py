@@ -105,6 +105,8 @@ def _running(project: Project, open_: Sequence[Open], now: dt.datetime) -> Runni
     if not found:
         return None
     _, _, speed, one = max(found, key=lambda each: each[:2])
-    due = one.counts["pending"] + one.counts["sending"]
-    left = due + one.counts["deferred"]
+    # Counted anew, now that the speed is known: what has been taken since must not be among what is left.
+    counts = edition_json(project, one.listed)
+    due = counts["pending"] + counts["sending"]
+    left = due + counts["deferred"]
     return Running(one.listed.key, left, round(speed, 1), round(due / speed) if speed else None)
