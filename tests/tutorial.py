@@ -17,7 +17,8 @@ import time_machine
 
 from digest.demo.smtpd import Answer, RecordingServer, Step
 from tests.checkout import ROOT
-from tests.cli.conftest import Ended, Run
+from tests.cli.conftest import Run
+from tests.commands import Ended
 from tests.serving import serving
 
 ZONE = ZoneInfo("Europe/Stockholm")

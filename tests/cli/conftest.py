@@ -6,14 +6,13 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from digest.cli.app import run
 from digest.demo.smtpd import RecordingServer
+from tests.commands import ARTICLES, Ended
 from tests.serving import serving
 
 TOML = """\
@@ -33,28 +32,9 @@ title = "Industri"
 [sources.press]
 folder = "articles"
 """
-ARTICLES = [
-    {"title": "Backkameror", "url": "https://nytt.example.com/1", "published": "2025-11-30"},
-    {"title": "Luftrenare", "url": "https://nytt.example.com/2", "published": "2025-11-29", "lead": "Ren luft."},
-]
 READERS = (
     "e-post;namn;språk\nanna@example.com;Anna Åkesson;sv\nbo@example.com;Bo Ek;\nliam@example.com;Liam O'Connor;en\n"
 )
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a command ended: its exit code, and what it printed."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        """The one JSON object of stdout."""
-        return json.loads(self.out)
-
 
 Run = Callable[..., Ended]
 

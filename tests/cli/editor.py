@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from digest.demo.smtpd import Answer, Received, RecordingServer, Script, Step
-from tests.cli.conftest import Ended, Run, in_process_of_its_own
+from tests.cli.conftest import Run, in_process_of_its_own
 from tests.cli.test_editions import KEYS
 from tests.cli.test_send import DATE, READERS, use
+from tests.commands import Ended
 from tests.serving import serving
 
 ANNA, BO, LIAM = READERS

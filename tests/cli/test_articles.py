@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import TOML, Ended, Run
+from tests.cli.conftest import TOML, Run
+from tests.commands import Ended
 
 DATE = ("--date", "2025-11-30")
 TAKEN = ["source", "file", "found", "new", "changed", "unchanged", "skipped", "error"]

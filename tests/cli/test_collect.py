@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import TOML, Ended, Run
+from tests.cli.conftest import TOML, Run
+from tests.commands import Ended
 
 BROKEN = "[{"
 

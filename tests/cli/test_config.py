@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import TOML, Ended, Run
+from tests.cli.conftest import TOML, Run
+from tests.commands import Ended
 
 CANARY = "kanariefågel"
 #: Ways to write a password that a person might choose, some of them wrong.

@@ -13,7 +13,8 @@ import pytest
 
 from digest.store.lock import hold
 from digest.store.upgrade import migrate
-from tests.cli.conftest import Ended, Run, in_process_of_its_own
+from tests.cli.conftest import Run, in_process_of_its_own
+from tests.commands import Ended
 from tests.store.builders import query
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from digest.demo.received import read_received
-from tests.cli.conftest import Ended, Run, in_process_of_its_own
+from tests.cli.conftest import Run, in_process_of_its_own
+from tests.commands import Ended
 from tests.serving import serving
 
 DAYS = [

@@ -21,8 +21,9 @@ import pytest
 import digest as package
 from digest.delivery.emergency import journal_file, waiting
 from digest.demo.smtpd import Answer, Script, Step
-from tests.cli.conftest import Ended, Run, in_process_of_its_own
+from tests.cli.conftest import Run, in_process_of_its_own
 from tests.cli.test_send import DATE, READERS, use
+from tests.commands import Ended
 from tests.serving import serving
 from tests.store.builders import a_store_file, query
 

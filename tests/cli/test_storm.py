@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from digest.demo.smtpd import Action, Answer, Step
-from tests.cli.conftest import Ended, Run
+from tests.cli.conftest import Run
 from tests.cli.test_pace import of, rows, with_readers
 from tests.cli.test_send import DATE, make_due, use
+from tests.commands import Ended
 from tests.serving import serving
 
 SPAM = b"554 5.7.1 this looks like spam to me\r\n"

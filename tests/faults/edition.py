@@ -17,7 +17,3 @@ timezone = "Europe/Stockholm"
 [sources.press]
 folder = "articles"
 """
-ARTICLES = [
-    {"title": "Backkameror", "url": "https://nytt.example.com/1", "published": "2025-11-30"},
-    {"title": "Luftrenare", "url": "https://nytt.example.com/2", "published": "2025-11-29", "lead": "Ren luft."},
-]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields
 from email import message_from_bytes
 
 from digest.demo.smtpd import Received
-from tests.faults.processes import Ended
+from tests.commands import Ended
 
 SETTLED = {"sent", "failed", "withdrawn", "skipped", "cancelled", "expired", "in_doubt"}
 COUNTED = (*sorted(SETTLED), "deferred", "pending", "sending")

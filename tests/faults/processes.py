@@ -6,7 +6,6 @@ its own environment, and dies by a signal without a word. Whoever runs it waits 
 
 import asyncio
 import importlib
-import json
 import multiprocessing
 import os
 import select
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from digest.demo.smtpd import RecordingServer, Script
+from tests.commands import Ended
 
 #: Seconds until a command that does not end fails its test; in the long form there are far more readers.
 PATIENCE = 1200.0 if "FAULTS_LONG" in os.environ else 60.0
@@ -31,24 +31,6 @@ _forking = multiprocessing.get_context("forkserver")
 _forking.set_forkserver_preload(
     ["tests.faults.processes", "tests.faults.first", "tests.faults.moods", "tests.faults.warm"]
 )
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a command ended: its exit code, minus the signal that killed it, and what it printed."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        """The one JSON object of stdout."""
-        return json.loads(self.out)
-
-    @property
-    def was_killed(self) -> bool:
-        return self.code == -signal.SIGKILL
 
 
 class Command:

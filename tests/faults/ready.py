@@ -7,7 +7,8 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from tests.faults.edition import ARTICLES, SEND, TOML
+from tests.commands import ARTICLES
+from tests.faults.edition import SEND, TOML
 from tests.faults.processes import digest
 
 

@@ -10,10 +10,11 @@ from typing import Any
 
 from digest.demo.smtpd import Received, read_received
 from digest.models import DeliveryState
+from tests.commands import Ended
 from tests.faults import ready
 from tests.faults.edition import SEND
 from tests.faults.invariants import Evidence, Kill, Row
-from tests.faults.processes import Command, Ended, First, Manners, Served, digest, relaying
+from tests.faults.processes import Command, First, Manners, Served, digest, relaying
 
 RUNS = 6  #: more than any fault needs until it is done
 

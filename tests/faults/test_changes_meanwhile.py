@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.commands import Ended
 from tests.faults.form import long
 from tests.faults.invariants import invariants
 from tests.faults.moods import Holding
-from tests.faults.processes import Ended, Manners, digest
+from tests.faults.processes import Manners, digest
 from tests.faults.rounds import a_round, rows
 
 LEAVING: dict[str, Callable[[Path, str], Ended]] = {

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from digest.demo.smtpd import Received
+from tests.commands import Ended
 from tests.faults.invariants import COUNTED, Evidence, Kill, Row, Tally, invariants
-from tests.faults.processes import Ended
 
 ANNA, BO, LIAM = READERS = ("anna@example.com", "bo@example.com", "liam@example.com")
 

@@ -13,7 +13,8 @@ from pathlib import Path
 import digest.delivery.login
 import digest.delivery.relay  # noqa: F401  for a send imports it late, and this one needs no relay
 from digest.cli.app import run
-from tests.faults.edition import ARTICLES, SEND, TOML
+from tests.commands import ARTICLES
+from tests.faults.edition import SEND, TOML
 
 
 def _warm(folder: str) -> None:

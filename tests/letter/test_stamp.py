@@ -11,6 +11,7 @@ from digest.letter.stamp import Reader, Stamp, open_letter, public
 from digest.letter.values import BadAddress, clean
 from tests.builders import a_reader
 from tests.letter.designs import a_design, a_letter, parts, read, stamped
+from tests.letter.names import HOSTILE, NAMES
 
 GREETING_HTML = """<!DOCTYPE html>
 <html><body><p>Hej {{ slot('name', default='läsare & vän') }}!</p>
@@ -21,26 +22,6 @@ GREETING_TEXT = """Hej {{ slot('name', default='läsare & vän') }}!
 {{ unsubscribe_url }}
 {{ view_url }}
 """
-HOSTILE = [
-    'Åsa "Ace" Öberg, <b>',
-    "=?utf-8?q?hi=0D=0ABcc:_evil@example.com=0D=0A=0D=0A<h1>?=",
-    "a\r\nBcc: evil@example.com\r\n\r\n<h1>",
-    "\r\n.\r\n",
-    ".",
-    "..",
-    "From me",
-    "\0token:unsubscribe:\0",
-    "👩‍🚀" * 120,
-    "\u202eanna\u2066",
-    "שלום עולם",
-    "x" * 500,
-    "' onmouseover='alert(1)",
-    "--=_" + "0" * 32 + "--",
-    "{{ 7*7 }}",
-    "=",
-    "=3D",
-    " ",
-]
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +54,7 @@ def test_reader_without_a_name_gets_the_default_and_a_bare_address(stamp: Stamp)
     assert read(mail)["To"] == "asa@example.com"
 
 
-@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("name", [*NAMES, *HOSTILE])
 def test_name_is_a_name_whatever_it_holds(stamp: Stamp, name: str) -> None:
     plain = stamp.fill(a_reader())
     mail = stamp.fill(a_reader(name=name))

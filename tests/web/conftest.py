@@ -24,7 +24,8 @@ from digest.cli.app import run
 from digest.project import open_project
 from digest.web.app import make_app
 from digest.web.server import listen, server_for
-from tests.cli.conftest import ARTICLES, READERS, TOML, made_once
+from tests.cli.conftest import READERS, TOML, made_once
+from tests.commands import ARTICLES
 from tests.serving import serving
 
 __all__ = ["made_once"]
