@@ -15,7 +15,7 @@ from digest.delivery.freeze import draft, freeze
 from digest.delivery.options import Watch
 from digest.delivery.roads import options, roads
 from digest.delivery.send import Sending
-from digest.delivery.tally import Tally
+from digest.delivery.tally import Heard, Tally
 from digest.project import Project, open_project
 from digest.store import editions
 from digest.store.ledger import Claim, Entry, Mark
@@ -33,11 +33,12 @@ AS_FROZEN = (
 class Blank(Tally):
     """A tally for measuring only: every mail may go, and nobody will know what became of it."""
 
-    def mark(self, claim: Claim, relay_id: int) -> "asyncio.Future[Mark | None]":
-        return _done(Mark.GO)
+    def mark(self, claim: Claim, relay_id: int, then: Heard) -> None:
+        asyncio.get_running_loop().call_soon(then, Mark.GO)
 
-    def record(self, claim: Claim, entry: Entry) -> "asyncio.Future[Mark | None]":
-        return _done(None)
+    def record(self, claim: Claim, entry: Entry, then: Heard | None = None) -> None:
+        if then is not None:
+            asyncio.get_running_loop().call_soon(then, None)
 
 
 def run(readers: int) -> None:
@@ -71,9 +72,3 @@ def _send(project: Project, edition_id: int) -> Timed:
     if now.sent != edition.audience:
         raise RuntimeError(f"sent {now.sent} of {edition.audience} mails: {now.relay_words}")
     return Timed(now.sent, now.seconds)
-
-
-def _done(mark: Mark | None) -> "asyncio.Future[Mark | None]":
-    future: asyncio.Future[Mark | None] = asyncio.get_running_loop().create_future()
-    future.set_result(mark)
-    return future

@@ -175,8 +175,9 @@ class Marking:
 
         async def connection() -> None:
             for claim in left:
-                mark = await tally.mark(claim, self._relay)
-                if mark is not Mark.GO:
+                marked = asyncio.get_running_loop().create_future()
+                tally.mark(claim, self._relay, marked.set_result)
+                if (mark := await marked) is not Mark.GO:
                     raise RuntimeError(f"{claim} was not marked: {mark}")
                 tally.record(claim, sent)
 

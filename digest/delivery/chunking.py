@@ -110,7 +110,7 @@ class ChunkingConversation:
         if trip.dot_is_out:
             self._sent.append(trip)
         else:
-            self._settle(trip)
+            self._tenure.settle(trip)
 
     # --- What the relay says
 
@@ -143,16 +143,10 @@ class ChunkingConversation:
             self._wire.drop(str(reply), by_relay=True)
             return
         self._sent.popleft()
-        self._settle(trip)
+        self._tenure.settle(trip)
         self._fill()
 
     # --- Ends
-
-    def _settle(self, trip: Trip) -> None:
-        """Tell what came of a mail, or what is known of it now that the connection has ended."""
-        outcome = trip.lost(self._wire.end.reason if self._wire.end else CUT_OFF)
-        self._tenure.count(outcome)
-        trip.parcel.ended(outcome)
 
     def flows(self) -> None:
         """Nothing waits for that: what is written counts as gone out."""
@@ -160,12 +154,7 @@ class ChunkingConversation:
     def lost(self) -> None:
         """Settle what has gone out; what has not is settled with its mark (``_send``), which is under way."""
         sent, self._sent = self._sent, deque()
-        for trip in sent:
-            try:
-                self._settle(trip)
-            except Exception as error:  # noqa: BLE001  the others are told all the same
-                self.failed(error)
-        self._tenure.lost()
+        self._tenure.settle_all(sent, self.failed)
         if not self._under_way:
             self._be_over()
 
@@ -181,4 +170,4 @@ class ChunkingConversation:
         self._wire.drop(CUT_OFF)
         marking, self._marking = self._marking, deque()
         for trip in marking:
-            self._settle(trip)
+            self._tenure.settle(trip)

@@ -15,7 +15,6 @@ from digest.delivery.outcome import (
     CUT_OFF,
     Following,
     LostBeforeDot,
-    Outcome,
     Parcel,
     Phase,
     Replied,
@@ -158,7 +157,7 @@ class SmtpConversation:
     def _refused(self, trip: Trip) -> None:
         """Tell of a refusal once all of the envelope is answered, and go on."""
         self._trip = None
-        self._settle(trip)
+        self._tenure.settle(trip)
         self._go_on()
 
     # --- The content
@@ -214,7 +213,7 @@ class SmtpConversation:
         trip.outcome = Replied(reply, Phase.CONTENT)
         if not self._has_said_421(reply):
             self._trip, self._chained = self._chained, None
-            self._settle(trip)
+            self._tenure.settle(trip)
             if self._trip is None:
                 self._go_on()
 
@@ -230,25 +229,11 @@ class SmtpConversation:
             self._tenure.say_goodbye()
             self._be_over()
 
-    def _settle(self, trip: Trip) -> None:
-        """Tell what came of a mail, or what is known of it now that the connection has ended."""
-        outcome: Outcome = trip.lost(self._wire.end.reason if self._wire.end else CUT_OFF)
-        self._tenure.count(outcome)
-        trip.parcel.ended(outcome)
-
     def lost(self) -> None:
         trips = [trip for trip in (self._trip, self._chained) if trip is not None]
-        self._trip = self._chained = None
-        for trip in trips:
-            # A mark under way is waited for: whoever has left meanwhile is withdrawn, and not pending again.
-            if trip.is_marking:
-                self._trip = trip
-                continue
-            try:
-                self._settle(trip)
-            except Exception as error:  # noqa: BLE001  the others are told all the same
-                self.failed(error)
-        self._tenure.lost()
+        # A mark under way is waited for: whoever has left meanwhile is withdrawn, and not pending again.
+        self._trip, self._chained = next((trip for trip in trips if trip.is_marking), None), None
+        self._tenure.settle_all([trip for trip in trips if trip is not self._trip], self.failed)
         if self._trip is None:
             self._be_over()
 

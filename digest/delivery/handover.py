@@ -4,7 +4,6 @@ import asyncio
 import random
 import time
 from collections.abc import Sequence
-from functools import partial
 
 from digest.delivery import crash
 from digest.delivery.ahead import Ahead
@@ -18,7 +17,7 @@ from digest.delivery.outcome import CUT_OFF, Envelope, Outcome, Phase, Replied, 
 from digest.delivery.parcel import LedgerParcel, Told
 from digest.delivery.retry import Trial, next_entry
 from digest.delivery.signing import Stamps
-from digest.delivery.tally import Tally
+from digest.delivery.tally import Heard, Tally
 from digest.delivery.waiting import utc
 from digest.letter.identity import Identity
 from digest.letter.values import BadAddress
@@ -48,7 +47,7 @@ class Handover:
         self.under_way = 0
         self.tried = 0  #: mails that something has come of
         self.refused: set[int] = set()  #: readers put off for the mail's own sake, or ours, while nothing was taken
-        self._returning: set[asyncio.Future[Mark | None]] = set()  # records of what is to be tried again
+        self._returning: set[asyncio.Future[None]] = set()  # records of what is to be tried again
         self._options, self._identity = options, Identity(ring, edition)
         self._watch, self._stopping = watch, stopping
         self._give_up_at = edition.give_up_at
@@ -105,18 +104,23 @@ class Handover:
 
     def _record(self, line: Line, claim: Claim, outcome: Outcome) -> Entry:
         entry = self._entry(line, claim, outcome)
-        recorded = self.tally.record(claim, entry)
-        if entry.is_untaken:
-            self._returning.add(recorded)
-            recorded.add_done_callback(partial(self._again, claim))
+        self.tally.record(claim, entry, self._coming_back(claim) if entry.is_untaken else None)
         if entry.words not in (None, CUT_OFF):
             self.now.relay_words = line.words(entry)
         self.now.sent += entry.state is DeliveryState.SENT
         return entry
 
-    def _again(self, claim: Claim, recorded: "asyncio.Future[Mark | None]") -> None:
-        self._returning.discard(recorded)
-        self.claims.again(claim)
+    def _coming_back(self, claim: Claim) -> Heard:
+        """Return what has a delivery claimed again, once it is pending in the ledger; ``returned`` waits for it."""
+        recorded: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._returning.add(recorded)
+
+        def again(_: Mark | None) -> None:
+            self._returning.discard(recorded)
+            recorded.set_result(None)
+            self.claims.again(claim)
+
+        return again
 
     def _entry(self, line: Line, claim: Claim, outcome: Outcome) -> Entry:
         trial = Trial(claim.tries + 1, claim.doubts, utc(), self._give_up_at, line.relay_id, _luck())

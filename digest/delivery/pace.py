@@ -43,7 +43,7 @@ class Pace:
 
     def wait(self, now: float) -> float:
         """Return how many seconds to wait until there is a place; takes none."""
-        return max((window.wait(now) for window in self._windows), default=0.0)
+        return max([window.wait(now) for window in self._windows]) if self._windows else 0.0
 
     def take(self, now: float) -> None:
         """Take a place."""

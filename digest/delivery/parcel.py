@@ -1,6 +1,5 @@
 """A claimed delivery as a conversation sees it: its bytes, its mark, and whom to tell what came of it."""
 
-import asyncio
 import time
 from collections.abc import Callable
 
@@ -42,15 +41,13 @@ class LedgerParcel:
         return not (self._is_stopping() or self._line.is_given_up or is_slowed)
 
     def mark(self, then: Callable[[bool], None]) -> None:
-        def marked(mark: "asyncio.Future[Mark | None]") -> None:
-            if mark.cancelled():
-                return
+        def marked(mark: Mark | None) -> None:
             crash.reached("marked")
             # What cannot be marked is not sent: the tally has told everybody why.
-            self._has_no_mark = mark.exception() is not None
-            then(not self._has_no_mark and mark.result() is Mark.GO)
+            self._has_no_mark = mark is None
+            then(mark is Mark.GO)
 
-        self._tally.mark(self.claim, self._line.relay_id).add_done_callback(marked)
+        self._tally.mark(self.claim, self._line.relay_id, marked)
 
     def ended(self, outcome: Outcome) -> None:
         if self._has_no_mark and isinstance(outcome, Withdrawn):

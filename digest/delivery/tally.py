@@ -19,7 +19,8 @@ SPACING = 0.001
 MOST = 0.75
 
 Unwritten = Callable[[Claim, Entry, BaseException], None]
-Waiting = list[tuple[Asked, "asyncio.Future[Mark | None]"]]
+Heard = Callable[[Mark | None], None]  #: told what a mark says; None of a record, and of what could not be written
+Waiting = list[tuple[Asked, Heard | None]]
 
 
 class Tally:
@@ -42,16 +43,16 @@ class Tally:
         self._is_soon = False  # and not in a moment only
         self._last = 0.0  # when one was written
 
-    def mark(self, claim: Claim, relay_id: int) -> "asyncio.Future[Mark | None]":
-        """Mark a delivery ``sending``; the future says once that is durable whether its dot may go out, or raises."""
+    def mark(self, claim: Claim, relay_id: int, then: Heard) -> None:
+        """Mark a delivery ``sending``; ``then`` is told, later, whether its dot may go out, once that is durable."""
         self._to_mark += 1
         self._under_way.add(claim.subscriber_id)
-        return self._ask(ToMark(claim, relay_id, utc()))
+        self._ask(ToMark(claim, relay_id, utc()), then)
 
-    def record(self, claim: Claim, entry: Entry) -> "asyncio.Future[Mark | None]":
-        """Write what came of a mail; the future has nothing to say but that it is durable, or was not to be written."""
+    def record(self, claim: Claim, entry: Entry, then: Heard | None = None) -> None:
+        """Write what came of a mail; ``then`` is told, later, that it is durable, or could not be written."""
         self._under_way.discard(claim.subscriber_id)
-        return self._ask(ToRecord(claim, entry))
+        self._ask(ToRecord(claim, entry), then)
 
     def hand_over(self) -> None:
         """Give the writer what is gathered: nothing that is asked of the store later comes before it."""
@@ -67,13 +68,10 @@ class Tally:
         written = self._store.write(lambda connection: self._marks.write(connection, asked))
         written.add_done_callback(lambda written: self._written(loop, waiting, written))
 
-    def _ask(self, one: Asked) -> "asyncio.Future[Mark | None]":
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Mark | None] = loop.create_future()
-        self._gathered.append((one, answer))
+    def _ask(self, one: Asked, then: Heard | None) -> None:
+        self._gathered.append((one, then))
         if not self._is_busy and not self._is_soon:
-            self._plan(loop)
-        return answer
+            self._plan(asyncio.get_running_loop())
 
     def _plan(self, loop: asyncio.AbstractEventLoop) -> None:
         """Have what is gathered handed over, soon or in a moment."""
@@ -100,13 +98,9 @@ class Tally:
             self._plan(loop)
         if (error := written.exception()) is not None:
             self._cannot_write(error)
-            for _, answer in waiting:
-                if not answer.done():
-                    answer.set_exception(error)
-                    answer.exception()  # seen: nobody waits for most records
-            return
-        for (one, answer), said in zip(waiting, written.result(), strict=True):
-            if said is not Mark.GO:
+        said = [None] * len(waiting) if error is not None else written.result()
+        for (one, then), mark in zip(waiting, said, strict=True):
+            if mark is not Mark.GO:
                 self._under_way.discard(one.claim.subscriber_id)
-            if not answer.done():  # cancelled with whoever waited for it
-                answer.set_result(said)
+            if then is not None:
+                loop.call_soon(then, mark)  # each by itself: what one of them raises is not the others'

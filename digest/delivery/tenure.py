@@ -1,9 +1,11 @@
 """How long one connection is kept: what it has carried, what it may carry, its end, and what that says of the relay."""
 
 import asyncio
+from collections.abc import Callable, Iterable
 
 from digest.delivery.endurance import IDLE, Endurance
-from digest.delivery.outcome import LostBeforeDot, Outcome, Phase, Replied, Reply
+from digest.delivery.outcome import CUT_OFF, LostBeforeDot, Outcome, Phase, Replied, Reply
+from digest.delivery.trip import Trip
 from digest.delivery.wire import Wire
 
 
@@ -46,6 +48,21 @@ class Tenure:
                 self._delivered = 0  # an end in the middle of a mail is something else
         self._touch()
         self._tried += 1
+
+    def settle(self, trip: Trip) -> None:
+        """Tell what came of a mail, or what is known of it now that the connection has ended."""
+        outcome = trip.lost(self._wire.end.reason if self._wire.end else CUT_OFF)
+        self.count(outcome)
+        trip.parcel.ended(outcome)
+
+    def settle_all(self, trips: Iterable[Trip], failed: Callable[[Exception], None]) -> None:
+        """Settle the mails of a connection that has ended, each whatever another's raises; ``failed`` hears of that."""
+        for trip in trips:
+            try:
+                self.settle(trip)
+            except Exception as error:  # noqa: BLE001  the others are told all the same
+                failed(error)
+        self.lost()
 
     def note_end(self) -> None:
         """Learn from an end that the relay has made, of a connection that owes us nothing."""

@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from digest.delivery.freeze import Draft
 from digest.delivery.outcome import Envelope, LostAfterDot, LostBeforeDot, Outcome, Relay, Replied
@@ -47,7 +47,7 @@ async def _send_test(
                     await conversation.close()
                     conversation = await relay.connect()
                 # Each its own Message-ID: a mailbox drops what it has seen.
-                reader = replace(stranger(address), message_id=secrets.token_urlsafe(28))
+                reader = stranger(address)._replace(message_id=secrets.token_urlsafe(28))
                 mail = stamp.fill(reader)
                 envelope = Envelope(address_spec(made.newsletter.sender[1]), address_spec(address))
                 outcome = await hand_over(conversation, envelope, mail)

@@ -171,21 +171,25 @@ class Wire(asyncio.Protocol):
             self._wait(self._expected[0][1])
 
     def _take(self, line: bytes) -> None:
-        is_end = is_last(line)
-        if self._lines or not is_end or len(line) > LONG:
-            self._lines.append(line)
-            self._held += len(line) + len(b"\r\n")
-            if self._held > MAX_REPLY:
-                self.drop(f"a reply of more than {MAX_REPLY // 1024} kB")
-            if self.end is not None or not is_end:
-                return
-        lines, self._lines, self._held = self._lines, [], 0
         try:
-            reply = Reply.parse(lines) if lines else _reply(line)
+            is_one = not self._lines and is_last(line) and len(line) <= LONG
+            reply = _reply(line) if is_one else self._of_many(line)
         except ValueError:
             self.drop(f"not SMTP: {printable(line[:80].decode('utf-8', 'replace'))!r}")
         else:
-            self._answer(reply)
+            if reply is not None:
+                self._answer(reply)
+
+    def _of_many(self, line: bytes) -> Reply | None:
+        """Return the reply that ends with this line, one of several or a long one; None while more are to come."""
+        self._lines.append(line)
+        self._held += len(line) + len(b"\r\n")
+        if self._held > MAX_REPLY:
+            self.drop(f"a reply of more than {MAX_REPLY // 1024} kB")
+        if self.end is not None or not is_last(line):
+            return None
+        lines, self._lines, self._held = self._lines, [], 0
+        return Reply.parse(lines)
 
     def _answer(self, reply: Reply) -> None:
         if not self._expected:  # the 421 of an idle connection, or a relay out of step with us

@@ -3,7 +3,7 @@
 Where a function takes ``start``, it is the columns that the field's name, colon and blank use on the first line.
 """
 
-import base64
+import binascii
 import re
 import string
 import unicodedata
@@ -28,8 +28,9 @@ SURROGATES = re.compile(r"[\ud800-\udfff]")
 SPECIALS = re.compile(r'["\\]')
 BLANKS = re.compile(r" {2,}")
 
-#: How characters that need no escape are written in an encoded-word; right in a phrase too (RFC 2047, 5 (3)).
-Q = {c: c.encode() for c in string.ascii_letters + string.digits + "!*+-/"} | {" ": b"_"}
+UNESCAPED = (string.ascii_letters + string.digits + "!*+-/").encode()  # right in a phrase too (RFC 2047, 5 (3))
+#: How each octet is written in an encoded-word (RFC 2047, 4.2).
+Q = tuple(b"_" if n == ord(" ") else b"%c" % n if n in UNESCAPED else b"=%02X" % n for n in range(256))
 URL_SAFE = "%/:?#[]@!$&'()*+,;=~-._"
 ATEXT = r"-A-Za-z0-9!#$%&'*+/=?^_`{|}~"  # RFC 5322, 3.2.3
 ATOMS = re.compile(rf"[{ATEXT}]+(?: [{ATEXT}]+)*")
@@ -51,10 +52,11 @@ class BadAddress(DigestError):
 
 def one_line(text: str) -> str:
     """Return a text as one line in NFC: controls and line ends as blanks, blanks folded, no bidi controls (CWE-93)."""
-    if not (text.isascii() and text.isprintable()):
+    if not text.isprintable():  # all that is taken out or replaced is not
         text = SURROGATES.sub("\ufffd", BIDI.sub("", CONTROLS.sub(" ", text)))
+    if not text.isascii():
         text = unicodedata.normalize("NFC", text)
-    return BLANKS.sub(" ", text).strip()
+    return (BLANKS.sub(" ", text) if "  " in text else text).strip()
 
 
 def many_lines(text: str) -> str:
@@ -84,8 +86,12 @@ def text_header(text: str, start: int = START) -> bytes:
 
 def phrase_header(phrase: str, named: str, start: int = START) -> bytes:
     """Return a name and what it names, the latter whole: ``Senaste nytt <...>``; without a name just the latter."""
+    return _named(clean(phrase), named, start)
+
+
+def _named(phrase: str, named: str, start: int) -> bytes:
+    """Return what ``phrase_header`` does, of a phrase that is clean."""
     lines = [b" " * (start - 1)]
-    phrase = clean(phrase)
     quoted = phrase if ATOMS.fullmatch(phrase) else '"' + SPECIALS.sub(r"\\\g<0>", phrase) + '"'
     # Some readers decode encoded-words in quoted strings too, which RFC 2047, 5 (3) forbids: "=?" is never left there.
     if not phrase.isascii() or len(quoted) > LONGEST_PLAIN or "=?" in phrase:
@@ -99,7 +105,8 @@ def phrase_header(phrase: str, named: str, start: int = START) -> bytes:
 def address_header(name: str, address: str, start: int = START) -> bytes:
     """Return a mailbox as the value of From, To or Reply-To, folded before the address at most; BadAddress."""
     spec = address_spec(address)
-    return phrase_header(name, f"<{spec}>", start) if clean(name) else spec.encode()
+    phrase = clean(name)
+    return _named(phrase, f"<{spec}>", start) if phrase else spec.encode()
 
 
 def address_spec(address: str) -> str:
@@ -189,8 +196,8 @@ def _fitting(text: str, room: int, encode: Callable[[str], bytes]) -> int:
 
 
 def _q(text: str) -> bytes:
-    return b"".join(Q.get(c) or b"".join(b"=%02X" % octet for octet in c.encode()) for c in text)
+    return b"".join([Q[octet] for octet in text.encode()])
 
 
 def _b(text: str) -> bytes:
-    return base64.b64encode(text.encode())
+    return binascii.b2a_base64(text.encode(), newline=False)

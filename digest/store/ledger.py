@@ -5,7 +5,6 @@ import enum
 import os
 import socket
 from collections.abc import Collection
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -47,8 +46,7 @@ class Mark(enum.Enum):
     FENCED = "fenced"  #: somebody else has taken it over
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):  # as a claim
     """What is written about a delivery after an attempt; ``words`` make an attempt row of what was no plain 2yz."""
 
     state: DeliveryState

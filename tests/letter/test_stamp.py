@@ -1,5 +1,6 @@
 import html
 import unicodedata
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -166,8 +167,8 @@ def test_dot_behind_a_token_begins_no_line() -> None:
 
 
 @pytest.mark.parametrize("value", [b".", b".x", b"x\r\n.", b"x\n.\r\n"])
-def test_value_that_could_end_a_mail_early_is_not_filled_in(value: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("digest.letter.stamp._value", lambda reader, slot: value)
+def test_value_that_could_end_a_mail_early_is_not_filled_in(value: bytes) -> None:
+    stamp = replace(open_letter(b"a\r\n\0token:view:\0\r\n"), encoders=(lambda _: value,))
 
     with pytest.raises(ValueError, match="would begin with a dot"):
-        open_letter(b"a\r\n\0token:view:\0\r\n").fill(Reader("a@b.se", "", "M", "U", "V", ""))
+        stamp.fill(Reader("a@b.se", "", "M", "U", "V", ""))
