@@ -1,19 +1,22 @@
 """A paused edition's letters made anew, from its articles as they read now, for who has had none yet."""
 
 import datetime as dt
+from collections.abc import Sequence
 
 from digest.delivery.examine import examine
 from digest.delivery.freeze import Draft, newsletter_row, render
 from digest.delivery.preflight import Verdict
 from digest.delivery.roads import Roads
 from digest.delivery.run import TRIES
+from digest.delivery.signing import sender_of
 from digest.delivery.steer import Steered, again, deed, number_of, once_quiet, taking
 from digest.delivery.verbs import Verb
 from digest.delivery.wish import Wish
 from digest.edition.layout import lay_out
 from digest.edition.select import Choice
 from digest.errors import DigestError, HeldError
-from digest.models import Placement
+from digest.letter.keys import domain_of, keys_for
+from digest.models import Edition, Letter, Placement
 from digest.models import PlacementState as Place
 from digest.project import Project
 from digest.store import articles, editions, revision
@@ -87,13 +90,27 @@ def _revised(project: Project, listed: Listed, now: dt.datetime) -> Draft:
 
 
 def _plan(project: Project, listed: Listed, made: Draft) -> Revision:
+    earlier = editions.letters(project.store, number_of(listed))
     return Revision(
         edition_id=number_of(listed),
-        version=1 + max(letter.version for letter in editions.letters(project.store, number_of(listed))),
+        version=1 + max(letter.version for letter in earlier),
         letters=made.letters,
         seen={article.id: article.changed_at for article, _ in made.choice.chosen if article.id is not None},
         roles=made.layout.roles(),
+        dkim=_keys(project, listed.edition, earlier, made.newsletter.sender[1]),
     )
+
+
+def _keys(project: Project, edition: Edition, earlier: Sequence[Letter], address: str) -> list[dict[str, str]]:
+    """Return the keys that sign an edition's letters, those that come from an address from now on included.
+
+    Signatures must be in line with From, whose domain may have changed. Those of earlier letters stay: somebody may
+    have had one, and their second copy has the same bytes.
+    """
+    sender = domain_of(address)
+    if sender == domain_of(edition.sender) or sender in {sender_of(edition, letter) for letter in earlier}:
+        return edition.dkim
+    return [*edition.dkim, *(key.frozen(sender) for key in keys_for(project, address))]
 
 
 def _as_chosen(place: Placement) -> Placement:

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 
 from digest.errors import DigestError
-from digest.letter.dkim import SignedStamp, Signer, open_signed
+from digest.letter.dkim import SignedStamp, Signer, from_of, open_signed
+from digest.letter.keys import domain_of
 from digest.letter.stamp import Reader, Stamp
 from digest.models import Edition, Letter
 
@@ -24,11 +25,22 @@ class Stamps:
         given = [f"{signer.algorithm} {signer.selector} {signer.domain}" for signer in signers]
         if frozen != given:
             raise NotAsFrozen(frozen, given)
-        self._stamps = {letter.id or 0: _open(letter, signers) for letter in letters}
+        pairs = list(zip(edition.dkim, signers, strict=True))
+
+        def of(letter: Letter) -> list[Signer]:
+            return [signer for key, signer in pairs if key.get("sender", "") == sender_of(edition, letter)]
+
+        self._stamps = {letter.id or 0: _open(letter, of(letter)) for letter in letters}
 
     def fill(self, letter_id: int, reader: Reader) -> bytes:
         """Return one reader's mail as it goes over the wire, signed; raises BadAddress."""
         return self._stamps[letter_id].fill(reader)
+
+
+def sender_of(edition: Edition, letter: Letter) -> str:
+    """Return the domain of a letter's From as frozen keys name it: nothing for the one the edition was frozen with."""
+    domain = domain_of(from_of(letter.mail))
+    return "" if domain == domain_of(edition.sender) else domain
 
 
 def _open(letter: Letter, signers: Sequence[Signer]) -> Stamp | SignedStamp:

@@ -111,6 +111,12 @@ def signed(mail: bytes, signers: Sequence[Signer], at: int) -> bytes:
     return open_signed(mail, signers, at).fill(nobody)
 
 
+def from_of(mail: bytes) -> str:
+    """Return the address in From, with which ``d=`` must be in line (RFC 7489, 3.1.1)."""
+    (value,) = (value for name, value in _fields(mail.partition(END)[0]) if name == "From")
+    return value.decode().rpartition("<")[2].strip("> ")
+
+
 def relaxed_body(body: bytes) -> bytes:
     """Return a whole body as it is signed (RFC 6376, 3.4.4)."""
     body = _squeezed(body).rstrip(b"\r\n")

@@ -80,6 +80,7 @@ class FrozenKey:
     algorithm: str
     fingerprint: str
     file: str  #: where it was
+    sender: str = ""  #: From's domain in the letters it signs, where a revision changed it; else the edition's own
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,15 +106,21 @@ class DomainKey:
         """Return the key; UnusableKey."""
         return read_key(self.path, self.file, self.algorithm)
 
-    def frozen(self) -> dict[str, str]:
+    def frozen(self, sender: str = "") -> dict[str, str]:
         """Return what an edition keeps of it; UnusableKey."""
         fingerprint = self.read().fingerprint
-        return asdict(FrozenKey(self.domain, self.selector, self.algorithm.value, fingerprint, self.file))
+        kept = asdict(FrozenKey(self.domain, self.selector, self.algorithm.value, fingerprint, self.file, sender))
+        return {name: value for name, value in kept.items() if value}
+
+
+def domain_of(address: str) -> str:
+    """Return the domain of an address as keys know it: A-labels in small letters."""
+    return ascii_domain(address.rpartition("@")[2]).lower()
 
 
 def keys_for(configuration: Configuration, address: str) -> tuple[DomainKey, ...]:
     """Return the keys for mail from an address: of its domain, else of the nearest one above; maybe none."""
-    domain = ascii_domain(address.rpartition("@")[2]).lower()
+    domain = domain_of(address)
     known = {key.domain for key in domain_keys(configuration)}
     while domain and domain not in known:
         domain = domain.partition(".")[2]

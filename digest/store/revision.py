@@ -23,6 +23,7 @@ class Revision:
     letters: Sequence[Letter]
     seen: Mapping[int, dt.datetime]  #: when each article was last changed, as it was rendered
     roles: Mapping[int, PlacementRole]
+    dkim: Sequence[Mapping[str, str]]  #: the keys that sign it from now on, its earlier letters too
 
 
 def to_revise(store: Store, edition_id: int) -> int:
@@ -58,6 +59,8 @@ def revise(store: Store, plan: Revision, deed: Deed) -> int | None:
         for article, role in plan.roles.items():
             at = and_(PLACEMENT.c.edition_id == plan.edition_id, PLACEMENT.c.article_id == article)
             connection.execute(update(PLACEMENT).where(at).values(role=role))
+        dkim = [dict(key) for key in plan.dkim]
+        connection.execute(update(EDITION).where(EDITION.c.id == plan.edition_id).values(dkim=dkim))
         note(connection, plan.edition_id, deed)
         return connection.execute(update(DELIVERY).where(here).values(letter_id=chosen)).rowcount
 

@@ -10,6 +10,8 @@ import pytest
 
 from digest.demo.smtpd import Answer, Received, RecordingServer, Step
 from tests.cli.conftest import TOML, Run
+from tests.cli.editor import do, killed_at
+from tests.letter.test_keys import a_smaller_key
 from tests.serving import serving
 from tests.signing import ed25519_key, record, rsa_key, verified, write_key
 
@@ -123,6 +125,7 @@ def test_domain_without_a_key_sends_as_ever(ready: Path, digest: Run, relay: Rec
         (lambda file: file.chmod(0o644), "other users of this machine can read or change it; chmod 600 keys/d1.pem"),
         (lambda file: write_key(file, b"hej"), "it holds no private key in PEM"),
         (lambda file: write_key(file, ed25519_key()), "it is an Ed25519 key"),
+        (lambda file: write_key(file, a_smaller_key()), "its 1012 bits are too few, 2048 are right"),
     ],
 )
 def test_key_that_cannot_sign_is_refused_before_anything_is_frozen(
@@ -236,6 +239,33 @@ def test_edition_frozen_unsigned_stays_so(ready: Path, digest: Run, monkeypatch:
         assert digest("send", *DATE).code == 0
 
     assert [verified(mail) for mail in letters_in(server).values()] == [[]]
+
+
+def test_revised_letters_from_another_domain_are_signed_by_its_key_and_doubts_as_they_were(
+    signing: Path, digest: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (first,) = killed_at(signing, "answered:1")  # whose mail is in doubt
+    do(digest, "pause")
+    text = (signing / "digest.toml").read_text(encoding="utf-8")
+    assert "<nytt@example.com>" in text
+    there = DOMAIN.replace("example.com", "example.org").replace("d1", "o1")
+    (signing / "digest.toml").write_text(text.replace("<nytt@example.com>", "<nytt@example.org>") + there, "utf-8")
+    unusable = digest("editions", "revise", "nyheter/2025-11-30")
+    write_key(signing / "keys" / "o1.pem", rsa_key(which=3))
+    do(digest, "revise")
+    do(digest, "revise")  # once more changes no keys
+    do(digest, "resume")
+    with serving() as server:
+        monkeypatch.setenv("DIGEST_RELAY_URL", server.url)
+        assert digest("send", *DATE).code == 0
+
+    records = {"o1._domainkey.example.org": record(rsa_key(which=3))}
+    letters = letters_in(server)
+    assert (unusable.code, unusable.err[:34]) == (4, "digest: DKIM key keys/o1.pem: it c")
+    assert len(letters) == 3
+    again = letters.pop(first.recipient)
+    assert (again, verified(again)) == (first.content, [True, True])
+    assert [verified(mail, records) for mail in letters.values()] == [[True]] * 2
 
 
 def test_small_key_is_warned_of_and_signs_all_the_same(signing: Path, digest: Run, relay: RecordingServer) -> None:

@@ -351,7 +351,7 @@ def a_revision(store: Store, *letters: Letter, **values: Any) -> Revision:
     printed = articles.printed_in(store, 1)
     defaults = {
         "edition_id": 1, "version": 2, "letters": letters or (a_letter(),),
-        "seen": {article.id: article.changed_at for article, _ in printed}, "roles": {},
+        "seen": {article.id: article.changed_at for article, _ in printed}, "roles": {}, "dkim": [],
     }  # fmt: skip
     return Revision(**{**defaults, **values})
 
