@@ -10,7 +10,7 @@ from typing import BinaryIO, NamedTuple
 from digest.errors import DigestError
 from digest.models import SubscriptionState
 from digest.people.addresses import Address, BadAddress, read_address
-from digest.people.seen import Seen
+from digest.people.seen import Marks, Seen
 from digest.tables import NotText, Problem, encoding_of, header_key, language_tag, rows, shown, tidy
 
 __all__ = ["EmptyFile", "NoAddressColumn", "NotText", "Problem", "Repeated", "Row", "read_subscribers"]
@@ -42,6 +42,7 @@ STATE = "digest state"
 SUPPRESSED = "suppressed"
 
 _CHUNK = 1 << 20
+_Record = tuple[int, list[str]]  # the line it begins on, and its cells
 
 
 class Row(NamedTuple):
@@ -102,14 +103,17 @@ class _Columns:
     others: tuple[tuple[int, str], ...] = ()  #: attributes, with their headers
 
 
-def read_subscribers(file: BinaryIO, name: str, list_name: str = "") -> Iterator[Row | Problem]:
+def read_subscribers(
+    file: BinaryIO, name: str, list_name: str = "", only: Marks | None = None
+) -> Iterator[Row | Problem]:
     """Yield the subscribers of a table, and what could not be read, in the order of the file.
 
     The first row that is not empty is the header. If it holds an address there is no header: the addresses stand in
     that column, names in the other one if there are two, and of more than two the others become attributes
     ``column 2``, ``column 3``. Other columns become attributes under their own headers, and so does a language that
     cannot be understood: it is no reason to lose a reader. Of two rows with one address the first counts. In a file
-    that we have exported, a row's state is the one on ``list_name``.
+    that we have exported, a row's state is the one on ``list_name``. With ``only``, the rows that begin on these lines
+    and no others are read.
 
     ``file`` must be seekable and is read from where it stands; it stays open. Raises EmptyFile, NoAddressColumn and
     NotText before the first row.
@@ -126,7 +130,10 @@ def read_subscribers(file: BinaryIO, name: str, list_name: str = "") -> Iterator
                 before.append(first)
                 continue
             columns = _columns_of(first[1], name)
-            return _read(text, chain(before, [] if columns.has_header else [first], table), columns, list_name)
+            wanted: Iterator[_Record | Problem] = chain(before, [] if columns.has_header else [first], table)
+            if only is not None:
+                wanted = (row for row in wanted if not isinstance(row, Problem) and row[0] in only)
+            return _read(text, wanted, columns, list_name)
         if not before:
             raise EmptyFile(name)
         text.detach()
@@ -137,7 +144,7 @@ def read_subscribers(file: BinaryIO, name: str, list_name: str = "") -> Iterator
 
 
 def _read(
-    text: io.TextIOWrapper, table: Iterable[tuple[int, list[str]] | Problem], columns: _Columns, list_name: str
+    text: io.TextIOWrapper, table: Iterable[_Record | Problem], columns: _Columns, list_name: str
 ) -> Iterator[Row | Problem]:
     seen = Seen()
     try:
@@ -158,6 +165,7 @@ def _read(
             else:
                 yield Repeated(f"line {line}", f"{shown(address.given)} is the same address as on line {earlier}")
     finally:
+        seen.close()
         if not text.closed:
             text.detach()
 

@@ -2,12 +2,13 @@
 
 import datetime as dt
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
+from typing import TypeVar
 
 from digest.errors import ConfigError, DigestError, NoSuchState, nearest
 from digest.models import MailingList, Newsletter, Origin, SubscriptionState
@@ -23,6 +24,8 @@ from digest.store.subscriptions import SLICE, Enrolled, Person, Vouching
 from digest.tables import language_tag, shown, tidy
 
 BATCH = 20_000  #: people of an import in memory at a time
+Part = TypeVar("Part")
+Done = TypeVar("Done")
 
 
 @dataclass
@@ -106,15 +109,14 @@ def import_file(project: Project, path: Path, name: str, *, confirmed: bool, now
                 Origin.IMPORT, by, proof or ("confirmed by the importer" if confirmed else ""), now,
                 subscriptions.begin_import(project.store, str(path), by, now),
             )  # fmt: skip
-            enrol = partial(subscriptions.enrol, project.store, number, vouching=vouching)
-            # A batch is read while the one before is written: most of writing is SQLite's, which needs no interpreter.
-            with ThreadPoolExecutor(1, "enrol") as writing:
-                written: deque[Future[list[Enrolled]]] = deque()
-                for said, people in _batches(project, chain([first] if first else [], rows), tally):
-                    _count_written(tally, written)
-                    decide = partial(in_import, vouched=vouched, said=said)
-                    written.append(writing.submit(enrol, people, decide=decide))
-                _count_written(tally, written)
+
+            def write(part: tuple[SubscriptionState | None, list[Person]]) -> list[Enrolled]:
+                decide = partial(in_import, vouched=vouched, said=part[0])
+                return subscriptions.enrol(project.store, number, part[1], decide, vouching)
+
+            for enrolled in written(write, _batches(project, chain([first] if first else [], rows), tally)):
+                for one in enrolled:
+                    _count(tally, one)
     except OSError as error:
         raise DigestError(f"{path} cannot be read: {error.strerror}") from error
     return tally
@@ -142,10 +144,19 @@ def by_state(rows: Sequence[Row]) -> Iterator[tuple[SubscriptionState | None, li
         yield state, [row for row in rows if row.state is state]
 
 
-def _count_written(tally: Tally, written: "deque[Future[list[Enrolled]]]") -> None:
-    while written:
-        for one in written.popleft().result():
-            _count(tally, one)
+def written(write: Callable[[Part], Done], parts: Iterable[Part]) -> Iterator[Done]:
+    """Yield what writing one part of many people after the other came to.
+
+    A part is read while the one before is written: most of writing is SQLite's, which needs no interpreter.
+    """
+    with ThreadPoolExecutor(1, "enrol") as writing:
+        under_way: deque[Future[Done]] = deque()
+        for part in parts:
+            while under_way:
+                yield under_way.popleft().result()
+            under_way.append(writing.submit(write, part))
+        for last in under_way:
+            yield last.result()
 
 
 def _count(tally: Tally, one: Enrolled) -> None:

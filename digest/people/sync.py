@@ -13,13 +13,13 @@ from digest.models import MailingList, Origin
 from digest.people.consent import Removals, in_file, removing
 from digest.people.difference import Difference, count, unread
 from digest.people.imports import EmptyFile, NoAddressColumn, NotText, Problem, Row, read_subscribers
-from digest.people.lists import BATCH, by_state, check_list, list_number, persons
+from digest.people.lists import BATCH, by_state, check_list, list_number, persons, written
 from digest.people.seen import Marks, at_length
 from digest.people.sheet import FOLDER, NotWhole, file_name, is_cut_off, opened_by, snapshot
 from digest.project import Project, who_does_this
 from digest.store import names, sheets, subscriptions
 from digest.store.lock import hold
-from digest.store.subscriptions import Decide, Vouching
+from digest.store.subscriptions import Decide, Enrolled, Vouching
 
 REFUSED = "you said no: nothing was changed"
 
@@ -128,7 +128,7 @@ def _compare(project: Project, empty: Difference, copy: BinaryIO, wish: Wish) ->
 
 def _compare_removals(project: Project, number: int, plan: _Plan, wish: Wish) -> None:
     kept = 0
-    for subscriber, _, address in sheets.kept_by_file(project.store, number):
+    for subscriber, address in sheets.kept_by_file(project.store, number):
         kept += 1
         if subscriber not in plan.named:
             plan.leaving.append(subscriber)
@@ -159,13 +159,16 @@ def _do(project: Project, copy: BinaryIO, plan: _Plan, now: dt.datetime) -> Diff
     number, proof, by = list_number(project, name, now), _proof(project, name), who_does_this()
     run = subscriptions.begin_import(project.store, done.file, by, now)
     joining = Vouching(Origin.FILE, by, proof, now, run, takes_over=False)
-    for batch in _batches(copy, name) if plan.lines else ():
-        for people, decide in _people(project, name, batch):
-            rows = [row for row in people if row.line in plan.lines]
-            known = persons(project, rows)
-            enrolled = subscriptions.enrol(project.store, number, known, decide, joining)
-            for row, one in zip(rows, enrolled, strict=True):
-                count(done, row.line, row.address.given, one)
+
+    def write(part: tuple[list[Row], Decide]) -> list[tuple[int, str, Enrolled]]:
+        rows, decide = part
+        enrolled = subscriptions.enrol(project.store, number, persons(project, rows), decide, joining)
+        return [(row.line, row.address.given, one) for row, one in zip(rows, enrolled, strict=True)]
+
+    batches = _batches(copy, name, plan.lines) if plan.lines else ()
+    for some in written(write, (part for batch in batches for part in _people(project, name, batch))):
+        for line, address, one in some:
+            count(done, line, address, one)
     if plan.change.removed:
         leaving = replace(joining, reason=f"is in {done.file} no more")
         done.removed = sheets.take_off(project.store, number, plan.leaving, leaving)
@@ -185,9 +188,9 @@ def _proof(project: Project, name: str) -> str:
     return settings.consent if settings else ""
 
 
-def _batches(copy: BinaryIO, name: str) -> Iterator[list[Row | Problem]]:
+def _batches(copy: BinaryIO, name: str, only: Marks | None = None) -> Iterator[list[Row | Problem]]:
     copy.seek(0)
-    rows = read_subscribers(copy, file_name(name), name)
+    rows = read_subscribers(copy, file_name(name), name, only)
     while batch := list(islice(rows, BATCH)):
         yield batch
 

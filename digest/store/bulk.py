@@ -7,9 +7,9 @@ the statement anew, and turns every value of every row (docs/benchmarks.md).
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import Column, FromClause, func, literal
+from sqlalchemy import Column, FromClause, func
 
-from digest.store.prepared import DIALECT, Prepared
+from digest.store.prepared import DIALECT, Prepared, given
 
 
 class Bulk(Prepared):
@@ -27,6 +27,11 @@ def stored(column: Column[Any], value: object) -> Any:
     return turn(value) if turn else value
 
 
-def listed(numbers: Sequence[int]) -> FromClause:
-    """Return numbers as a table with a column ``value``: one value of a statement, however many there are."""
-    return func.json_each(literal(f"[{','.join(map(str, numbers))}]")).table_valued("value")
+def as_list(numbers: Sequence[int]) -> str:
+    """Return numbers as one value of a statement, however many there are."""
+    return f"[{','.join(map(str, numbers))}]"
+
+
+def listed(place: int) -> FromClause:
+    """Return the numbers that ``as_list`` gives in a place of a statement, as a table with a column ``value``."""
+    return func.json_each(given(place)).table_valued("value")

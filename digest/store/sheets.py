@@ -2,36 +2,35 @@
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, bindparam, select, update
+from sqlalchemy import ColumnElement, Connection, and_, select, update
 
 from digest.models import Origin, SubscriptionState
-from digest.store.bulk import listed
+from digest.store.bulk import as_list, listed
+from digest.store.engine import driver_of
+from digest.store.prepared import Prepared, given
 from digest.store.store import Store
 from digest.store.subscriptions import LIVING, SLICE, Vouching, record_all, unhurried
 from digest.store.tables import MAILING_LIST, SUBSCRIBER, SUBSCRIPTION
 
 
-def kept_by_file(store: Store, list_id: int) -> Iterator[tuple[int, bytes, str]]:
-    """Yield number, hash and address of everybody whom a list's file keeps on it."""
-    wanted = (
-        select(SUBSCRIBER.c.id, SUBSCRIBER.c.hash, SUBSCRIBER.c.address)
-        .join(SUBSCRIPTION, SUBSCRIPTION.c.subscriber_id == SUBSCRIBER.c.id)
-        # In terms of the subscription: a page begins where its key says, not with a walk from the list's start.
-        .where(_kept_by_file(list_id), SUBSCRIPTION.c.subscriber_id > bindparam("after"))
-        .order_by(SUBSCRIPTION.c.subscriber_id)
-        .limit(SLICE)
-    )
+def kept_by_file(store: Store, list_id: int) -> Iterator[tuple[int, str]]:
+    """Yield number and address of everybody whom a list's file keeps on it."""
     after = 0
-    while page := store.read(partial(_rows, wanted, after)):
+    while page := store.read(lambda c: _kept_behind().rows(driver_of(c), list_id, after)):  # noqa: B023  read at once
         yield from page
         after = page[-1][0]
 
 
-def _rows(wanted: Select[Any], after: int, connection: Connection) -> list[tuple[int, bytes, str]]:
-    return [(number, hash_, address) for number, hash_, address in connection.execute(wanted, {"after": after})]
+@cache
+def _kept_behind() -> Prepared:
+    people = SUBSCRIBER.join(SUBSCRIPTION, SUBSCRIPTION.c.subscriber_id == SUBSCRIBER.c.id)
+    # In terms of the subscription: a page begins where its key says, not with a walk from the list's start.
+    behind = and_(_kept_by_file(given(1)), SUBSCRIPTION.c.subscriber_id > given(2))
+    page = select(SUBSCRIBER.c.id, SUBSCRIBER.c.address).select_from(people).where(behind)
+    return Prepared(page.order_by(SUBSCRIPTION.c.subscriber_id).limit(SLICE))
 
 
 def take_off(store: Store, list_id: int, numbers: Sequence[int], vouching: Vouching) -> int:
@@ -45,13 +44,18 @@ def take_off(store: Store, list_id: int, numbers: Sequence[int], vouching: Vouch
 
 def _take_off(connection: Connection, list_id: int, numbers: Sequence[int], vouching: Vouching) -> int:
     # Looked at once more: meanwhile somebody may have left, or an editor have brought them back.
-    named = SUBSCRIPTION.c.subscriber_id.in_(select(listed(numbers).c.value))
-    rows = connection.execute(select(SUBSCRIPTION.c.subscriber_id).where(_kept_by_file(list_id), named)).scalars().all()
-    record_all(connection, list_id, SubscriptionState.REMOVED, rows, vouching)
-    return len(rows)
+    kept = [number for (number,) in _still_kept().rows(driver_of(connection), as_list(numbers), list_id)]
+    record_all(connection, list_id, SubscriptionState.REMOVED, kept, vouching)
+    return len(kept)
 
 
-def _kept_by_file(list_id: int) -> Any:
+@cache
+def _still_kept() -> Prepared:
+    named = SUBSCRIPTION.c.subscriber_id.in_(select(listed(1).c.value))
+    return Prepared(select(SUBSCRIPTION.c.subscriber_id).where(_kept_by_file(given(2)), named))
+
+
+def _kept_by_file(list_id: ColumnElement[Any]) -> Any:
     return and_(
         SUBSCRIPTION.c.list_id == list_id, SUBSCRIPTION.c.origin == Origin.FILE, SUBSCRIPTION.c.state.in_(LIVING)
     )

@@ -21,6 +21,7 @@ from digest.people.imports import (
     read_state,
     read_subscribers,
 )
+from digest.people.seen import Marks
 
 UNCLOSED = 'a quotation mark (") is not closed, or stands where none may'
 
@@ -239,11 +240,21 @@ def test_file_stays_open_and_is_read_from_where_it_stands() -> None:
         read_subscribers(io.BytesIO(b"x\n"), "x.csv")
 
 
+def test_rows_of_these_lines_alone_are_read() -> None:
+    lines, data = Marks(), b'epost,namn\na@example.com\n"b@example.com\nc@example.com,"C\nD"\nd@example.com,D\n'
+    for line in (4, 6):
+        lines.add(line)
+
+    assert list(read_subscribers(io.BytesIO(data), "x.csv", only=lines)) == [
+        a_row(4, "c@example.com", "C D"), a_row(6, "d@example.com", "D"),
+    ]  # fmt: skip
+
+
 def test_reading_may_stop_anywhere() -> None:
     with io.BytesIO(b"epost\na@example.com\nb@example.com\n") as file:
         rows = read_subscribers(file, "x.csv")
-        next(rows)
-    del rows
+        assert next(rows) == a_row(2, "a@example.com")
+    del rows  # with its file closed: it lets go of that without a word
 
 
 @given(st.binary(max_size=80), st.sampled_from([b"", b"epost,namn\n", b"\xff\xfe", b"sep=,\n"]))

@@ -91,7 +91,10 @@ def test_link_that_leads_to_a_share_is_followed(path: Path, on_a_share: Path) ->
 def test_machine_without_a_table_of_mounts_opens_its_store(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(disk, "MOUNTS", path / "nowhere")
 
-    open_store(path).close()
+    store = open_store(path)
+    store.close()
+
+    assert store.installation.uid
 
 
 def test_send_to_more_readers_wants_more_room(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,7 +23,7 @@ def join_by_file(store: Store, *addresses: str, state: SubscriptionState = CONFI
 
 
 def kept(store: Store) -> list[str]:
-    return [address for _, _, address in sheets.kept_by_file(store, a_list_number(store))]
+    return [address for _, address in sheets.kept_by_file(store, a_list_number(store))]
 
 
 def test_file_keeps_who_came_through_it_and_is_on_the_list(store: Store) -> None:

@@ -264,6 +264,8 @@ def test_closing_twice_or_unused_does_nothing(path: Path) -> None:
     store.close()
     store.close()
 
+    assert query(path, "PRAGMA quick_check") == [("ok",)]
+
 
 def test_store_that_cannot_be_opened_for_writing_fails_the_work(tmp_path: Path) -> None:
     engine = make_engine(tmp_path / "missing" / "digest.db", WRITE, patience=0)
