@@ -46,7 +46,8 @@ def test_nobody_is_asked_for_an_address(no_network: list[str], ask: Callable[[st
 def test_connection_on_loopback_is_allowed() -> None:
     with socket.create_server(("localhost", 0)) as server:
         for host in ("127.0.0.1", "localhost"):
-            socket.create_connection((host, server.getsockname()[1])).close()
+            with socket.create_connection((host, server.getsockname()[1])) as connection:
+                assert connection.getpeername() == server.getsockname()
 
 
 def test_tool_that_is_there_is_found(needs: Needs, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

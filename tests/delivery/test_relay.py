@@ -645,8 +645,9 @@ async def test_refused_conversation_leaves_no_connection_open() -> None:
         writer.close()
 
     async with bare_server(serve) as url:
-        await refused(url)
-        await asyncio.wait_for(is_closed.wait(), 5)
+        error = await refused(url)
+        assert error.phase is Phase.EHLO
+        assert await asyncio.wait_for(is_closed.wait(), 5)
 
 
 async def test_banner_that_drips_is_given_up_in_time() -> None:

@@ -16,8 +16,13 @@ def mail(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return stamped(a_letter(a_design(tmp_path_factory.mktemp("project"))), a_reader(name="Åsa"))
 
 
-def check(attacked: bytes, mail: bytes) -> None:
-    gate.check(attacked, list(read(mail).keys()))
+def objection(attacked: bytes, mail: bytes) -> str:
+    """Return what the gate says of a letter that should have the fields of another one; nothing when it passes."""
+    try:
+        gate.check(attacked, list(read(mail).keys()))
+    except GateError as error:
+        return str(error)
+    return ""
 
 
 def replacing(old: bytes, new: bytes) -> Attack:
@@ -87,23 +92,23 @@ ATTACKS: list[tuple[str, Attack, str]] = [
 
 
 def test_gate_lets_a_good_letter_through(mail: bytes) -> None:
-    check(mail, mail)
+    assert objection(mail, mail) == ""
 
 
 @pytest.mark.parametrize(("attack", "said"), [pytest.param(a, said, id=name) for name, a, said in ATTACKS])
 def test_gate_stops_what_was_attacked_and_says_where(mail: bytes, attack: Attack, said: str) -> None:
-    with pytest.raises(GateError) as refused:
-        check(attack(mail), mail)
+    refused = objection(attack(mail), mail)
 
-    assert said in str(refused.value)
-    assert str(refused.value).startswith("the finished letter is refused: ")
+    assert said in refused
+    assert refused.startswith("the finished letter is refused: ")
 
 
 def test_letters_may_stand_in_the_address_alone_rfc_6532_3_2(tmp_path: Path) -> None:
     letter = a_letter(a_design(tmp_path))
-    names = list(read(stamped(letter, a_reader())).keys())
+    mail = stamped(letter, a_reader(address="åsa@example.com"))
 
-    gate.check(stamped(letter, a_reader(address="åsa@example.com")), names)
+    assert "åsa@example.com".encode() in mail.partition(b"\r\n\r\n")[0]
+    assert objection(mail, stamped(letter, a_reader())) == ""
 
 
 def test_letter_whose_header_cannot_be_sent_is_never_made(tmp_path: Path) -> None:

@@ -248,7 +248,7 @@ def test_truncated_backup(backup: Path, tmp_path: Path, part: float) -> None:
     whole = backup.read_bytes()
     backup.write_bytes(whole[: int(len(whole) * part)])
 
-    refused(backup, tmp_path / "new")
+    assert "it is not a whole zip file" in refused(backup, tmp_path / "new")
 
 
 def test_zip_of_something_else(tmp_path: Path) -> None:
@@ -266,7 +266,7 @@ def test_flipped_bytes_anywhere_are_noticed(backup: Path, tmp_path: Path, damage
         whole[place] ^= 0xFF
     backup.write_bytes(whole)
 
-    refused(backup, tmp_path / "new")
+    assert str(backup) in refused(backup, tmp_path / "new")
 
 
 Change = Callable[[dict[str, Any], dict[str, bytes]], None]
@@ -432,7 +432,7 @@ def test_damaged_store_in_a_backup_that_fits_is_refused(backup: Path, tmp_path: 
         torn[8192:40960] = bytes(40960 - 8192)
         add("digest.db", bytes(torn))(manifest, members)
 
-    refused(forged(backup, damage), tmp_path / "new")
+    assert "of the store is damaged (" in refused(forged(backup, damage), tmp_path / "new")
 
 
 def test_names_of_keys_are_what_digest_toml_says(folder: Path, tmp_path: Path) -> None:
