@@ -21,11 +21,13 @@ from digest.models.people import (
     Suppression,
     SuppressionReason,
 )
+from digest.models.source import Collected, Refusal, SourceMark, SourceState
 
 __all__ = [
     "OPEN_STATES",
     "Article",
     "Attempt",
+    "Collected",
     "ConsentChange",
     "Delivery",
     "DeliveryState",
@@ -46,8 +48,11 @@ __all__ = [
     "Placement",
     "PlacementRole",
     "PlacementState",
+    "Refusal",
     "RelayName",
     "Source",
+    "SourceMark",
+    "SourceState",
     "Stop",
     "Subscriber",
     "Subscription",

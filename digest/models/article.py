@@ -31,10 +31,14 @@ class Article(SQLModel, table=True):
     expires: dt.datetime | None = None
     first_seen: dt.datetime
     changed_at: dt.datetime
+    fingerprint: str | None = Field(default=None, max_length=64)  #: of its words: the same under another id and link
+    outdated_at: dt.datetime | None = None  #: when its source was first seen to say something else than was sent
+    by_hand: str | None = Field(default=None, max_length=300)  #: fields that an editor has set: no collect changes them
 
     __table_args__ = (
         Index("uq_article_source_id_guid", "source_id", "guid", unique=True, sqlite_where=text("guid IS NOT NULL")),
         Index("ix_article_published", "published"),
+        Index("ix_article_fingerprint", "fingerprint"),
     )
 
 
@@ -55,6 +59,7 @@ class PlacementRole(enum.StrEnum):
     LEAD = "lead"
     HEADLINE = "headline"
     FOLDED = "folded"  #: bound, and counted in "N more on the web"
+    ALSO = "also"  #: another source's of the same story: a link beside the one that is printed in its place
 
 
 class Placement(SQLModel, table=True):
@@ -65,6 +70,8 @@ class Placement(SQLModel, table=True):
     state: PlacementState = Field(default=PlacementState.WAITING, sa_type=words(PlacementState))
     edition_id: int | None = Field(default=None, foreign_key="edition.id", index=True)
     role: PlacementRole | None = Field(default=None, sa_type=words(PlacementRole))
+    shown_as: int | None = Field(default=None, foreign_key="article.id")  #: the article printed in place of this one
+    shown_by: str | None = Field(default=None, max_length=24)  #: the rule by which that one was: edition/stories.py
     pinned: bool = False  #: remembered while it is bound, should the edition be taken back
     rank: int = 0  #: smaller stands higher inside a day
     by: str = Field(default="", max_length=200)  #: who placed it so

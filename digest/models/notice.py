@@ -18,6 +18,7 @@ class NoticeKind(enum.StrEnum):
     HELD = "held"  #: an edition was stopped by preflight or lateness
     DEFERRED = "deferred"  #: mail is still put off when half of its time is over
     MISSING = "missing"  #: a scheduled edition is neither out nor empty when it was expected
+    SOURCES = "sources"  #: sources have failed for a day, or have ended
 
 
 class NoticeState(enum.StrEnum):

@@ -1,44 +1,14 @@
 """Articles and their placements."""
 
 import datetime as dt
-import enum
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, or_, select, update
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import Connection, bindparam, func, select, update
 
 from digest.models import Article, Placement, PlacementState
 from digest.store.store import Store, session_on
 from digest.store.tables import ARTICLE, EDITION, NEWSLETTER, PLACEMENT, SOURCE
-
-SLICE = 500  #: rows a write transaction: a mark of the ledger never waits long behind an import
-#: What an article says; the rest is who it is, and when we saw it.
-CONTENT = (
-    "title", "subtitle", "lead", "body", "section", "author", "image", "language",
-    "published", "published_on", "embargo_until", "expires", "url",
-)  # fmt: skip
-
-
-Row = dict[str, Any]
-Identity = tuple[int | None, str | None] | str | None
-
-
-class Saved(enum.Enum):
-    """What became of an article that came in."""
-
-    NEW = "new"
-    CHANGED = "changed"
-    UNCHANGED = "unchanged"
-
-
-@dataclass(frozen=True)
-class Home:
-    """Where an article of one source goes: the newsletters' numbers, and how each takes it."""
-
-    newsletters: Mapping[int, PlacementState]
 
 
 @dataclass(frozen=True)
@@ -59,73 +29,6 @@ class Listed:
     article: Article
     source: str | None
     placements: tuple[Placed, ...]
-
-
-def save(store: Store, articles: Sequence[Article], home: Callable[[Article], Home], now: dt.datetime) -> list[Saved]:
-    """Take articles in, each once, and place them; return what became of each, in their order.
-
-    An article is known by its source and the source's id, or by its canonical link; known ones are updated.
-    """
-    saved: list[Saved] = []
-    for start in range(0, len(articles), SLICE):
-        part = articles[start : start + SLICE]
-        saved += store.write(partial(_save, articles=part, home=home, now=now)).result()
-    return saved
-
-
-def _save(
-    connection: Connection, articles: Sequence[Article], home: Callable[[Article], Home], now: dt.datetime
-) -> list[Saved]:
-    known = _known(connection, articles)
-    saved, places = [], []
-    for article in articles:
-        row = next((known[name] for name in _identities(article) if name in known), None)
-        content = {name: getattr(article, name) for name in CONTENT}
-        if row is None:
-            outcome, row = Saved.NEW, _add(connection, article, content, now)
-        else:
-            # The link it has stays: another one that leads to the same guid may belong to another article tomorrow.
-            content["link"] = row["link"] or (None if article.link in known else article.link)
-            changed = {name: value for name, value in content.items() if value != row[name]}
-            if changed:
-                change = update(ARTICLE).where(ARTICLE.c.id == row["id"])
-                connection.execute(change.values(**changed, changed_at=now))
-            outcome, row = Saved.CHANGED if changed else Saved.UNCHANGED, {**row, **changed}
-        known |= _names_of(row)  # it may come a second time further down
-        saved.append(outcome)
-        for newsletter, state in home(article).newsletters.items():
-            place = {"article_id": row["id"], "newsletter_id": newsletter, "state": state, "at": now}
-            places.append({**place, "rank": 0, "pinned": False, "by": ""})
-    if places:
-        connection.execute(insert(PLACEMENT).on_conflict_do_nothing(), places)
-    return saved
-
-
-def _add(connection: Connection, article: Article, content: Row, now: dt.datetime) -> Row:
-    identity = {"source_id": article.source_id, "guid": article.guid, "link": article.link}
-    row = {**content, **identity, "first_seen": article.first_seen, "changed_at": now}
-    return {**row, "id": connection.execute(ARTICLE.insert().values(row).returning(ARTICLE.c.id)).scalar_one()}
-
-
-def _identities(article: Article) -> list[Identity]:
-    """Return what an article is known by, the stronger word first: a page that moves keeps its source's id."""
-    by_guid: list[Identity] = [(article.source_id, article.guid)] if article.guid is not None else []
-    return by_guid + ([article.link] if article.link is not None else [])
-
-
-def _known(connection: Connection, articles: Sequence[Article]) -> dict[Identity, Row]:
-    same: list[ColumnElement[bool]] = [ARTICLE.c.link.in_([a.link for a in articles if a.link is not None])]
-    for source in {a.source_id for a in articles}:  # each by itself: the index begins with the source
-        guids = [a.guid for a in articles if a.guid is not None and a.source_id == source]
-        same.append(and_(ARTICLE.c.source_id == source, ARTICLE.c.guid.in_(guids)))
-    known: dict[Identity, Row] = {}
-    for found in connection.execute(select(ARTICLE).where(or_(*same))).mappings():
-        known |= _names_of(dict(found))
-    return known
-
-
-def _names_of(row: Row) -> dict[Identity, Row]:
-    return {(row["source_id"], row["guid"]): row, row["link"]: row}
 
 
 def edit(store: Store, number: int, fields: Mapping[str, object], now: dt.datetime) -> None:
@@ -216,6 +119,34 @@ def printed_in(store: Store, edition_id: int) -> list[tuple[Article, Placement]]
     return store.read(read)
 
 
+@dataclass(frozen=True)
+class Limits:
+    """An article of an edition that has an embargo, and whether the edition's newest letters were made with it."""
+
+    id: int
+    title: str
+    embargo_until: dt.datetime | None
+    expires: dt.datetime | None
+    is_printed: bool
+
+
+def limited_in(store: Store, edition_id: int) -> list[Limits]:
+    """Return the articles of an edition that have an embargo, also one that is over."""
+    columns = (ARTICLE.c.id, ARTICLE.c.title, ARTICLE.c.embargo_until, ARTICLE.c.expires, PLACEMENT.c.role)
+    wanted = (
+        select(*columns)
+        .join(PLACEMENT, PLACEMENT.c.article_id == ARTICLE.c.id)
+        .where(PLACEMENT.c.edition_id == edition_id, ARTICLE.c.embargo_until.is_not(None))
+        .order_by(ARTICLE.c.id)
+    )
+
+    def read(connection: Connection) -> list[Limits]:
+        rows = connection.execute(wanted).all()
+        return [Limits(row.id, row.title, row.embargo_until, row.expires, row.role is not None) for row in rows]
+
+    return store.read(read)
+
+
 def place(
     store: Store,
     numbers: Sequence[int],
@@ -264,17 +195,6 @@ def rank(store: Store, newsletter_id: int, ranks: Mapping[int, int]) -> None:
 def with_link(store: Store, link: str) -> int | None:
     """Return the number of the article with a canonical link."""
     return store.read(lambda c: c.execute(select(ARTICLE.c.id).where(ARTICLE.c.link == link)).scalar())
-
-
-def without_place(store: Store) -> list[Article]:
-    """Return the articles that are placed nowhere: the audit's unexplained ones."""
-    placed = select(PLACEMENT.c.article_id).where(PLACEMENT.c.article_id == ARTICLE.c.id).exists()
-
-    def read(connection: Connection) -> list[Article]:
-        with session_on(connection) as session:
-            return list(session.scalars(select(Article).where(~placed).order_by(ARTICLE.c.id)))
-
-    return store.read(read)
 
 
 def edition_key(newsletter: str, date: dt.date, number: int) -> str:

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, and_, case, func, literal, select
 
 from digest.models import Delivery, DeliveryState
 from digest.store.ledger import CLAIMED, DOUBT, WAITING, attempts
+from digest.store.standing import is_open
 from digest.store.store import Store, session_on
 from digest.store.tables import ATTEMPT, DELIVERY, EDITION, LEASE, RELAY, SUBSCRIBER
 
@@ -136,3 +137,9 @@ def readers_of_letters(store: Store, edition_id: int) -> dict[int, int]:
     """Return how many readers each letter of an edition is for."""
     wanted = select(DELIVERY.c.letter_id, func.count()).where(DELIVERY.c.edition_id == edition_id)
     return dict(store.read(lambda c: c.execute(wanted.group_by(DELIVERY.c.letter_id)).all()))
+
+
+def letters_to_go(store: Store, edition_id: int) -> list[int]:
+    """Return the numbers of the letters that readers of an edition are still to get."""
+    wanted = select(DELIVERY.c.letter_id).where(DELIVERY.c.edition_id == edition_id, is_open()).distinct()
+    return list(store.read(lambda c: c.execute(wanted).scalars().all()))

@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, case, func, insert, literal, select, update
@@ -50,6 +50,7 @@ class Freezing:
     letters: Sequence[Letter]
     letter_of: Mapping[str, int]  #: a reader's language -> index of their letter; others get the first
     dkim: Sequence[Mapping[str, str]] = ()  #: the keys that sign them
+    shown_as: Mapping[int, tuple[int, str]] = field(default_factory=dict)  #: what is printed in its place, and why
 
 
 @dataclass(frozen=True)
@@ -226,8 +227,12 @@ def _bind(connection: Connection, plan: Freezing, edition_id: int) -> None:
     # Row by row: a first edition may pass a whole archive, and a statement has room for so many parameters only.
     here = and_(PLACEMENT.c.newsletter_id == plan.newsletter_id, PLACEMENT.c.article_id == bindparam("article"))
     for role in PlacementRole:
-        bound = {"state": PlacementState.BOUND, "edition_id": edition_id, "role": role, "at": plan.at}
-        numbers = [{"article": number} for number, its in plan.roles.items() if its is role]
+        bound = {
+            "state": PlacementState.BOUND, "edition_id": edition_id, "role": role, "at": plan.at,
+            "shown_as": bindparam("instead"), "shown_by": bindparam("rule"),
+        }  # fmt: skip
+        ours = [(number, *plan.shown_as.get(number, (None, None))) for number, its in plan.roles.items() if its is role]
+        numbers = [{"article": number, "instead": instead, "rule": rule} for number, instead, rule in ours]
         if numbers:
             connection.execute(update(PLACEMENT).where(here).values(bound), numbers)
     passed = {"state": PlacementState.PASSED, "at": plan.at}

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from digest.models import Notice, NoticeState
 from digest.store.store import Store, session_on
-from digest.store.tables import NOTICE
+from digest.store.tables import NOTICE, SOURCE_STATE
 
 CLAIMED = dt.timedelta(minutes=15)  #: how long a notice is its claimer's; after a crash another one takes it up
 OPEN = NOTICE.c.state.in_([NoticeState.WAITING, NoticeState.SENDING])
@@ -41,6 +41,16 @@ def write(store: Store, notices: Sequence[Notice]) -> None:
     """Write notices down whose cause is nothing that is stored."""
     if notices:
         store.write(lambda connection: add(connection, notices)).result()
+
+
+def write_of_sources(store: Store, notices: Sequence[Notice], sources: Sequence[int], at: dt.datetime) -> None:
+    """Write notices down, and with them that their sources have been told of."""
+
+    def change(connection: Connection) -> None:
+        add(connection, notices)
+        connection.execute(update(SOURCE_STATE).where(SOURCE_STATE.c.source_id.in_(sources)).values(told_at=at))
+
+    store.write(change).result()
 
 
 def is_due(store: Store, now: dt.datetime) -> bool:

@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, and_, case, func, insert, select, update
@@ -22,8 +22,9 @@ class Revision:
     version: int
     letters: Sequence[Letter]
     seen: Mapping[int, dt.datetime]  #: when each article was last changed, as it was rendered
-    roles: Mapping[int, PlacementRole]
+    roles: Mapping[int, PlacementRole]  #: what is bound and not among them is printed by earlier versions only
     dkim: Sequence[Mapping[str, str]]  #: the keys that sign it from now on, its earlier letters too
+    shown_as: Mapping[int, tuple[int, str]] = field(default_factory=dict)  #: what is printed in its place, and why
 
 
 def to_revise(store: Store, edition_id: int) -> int:
@@ -56,9 +57,12 @@ def revise(store: Store, plan: Revision, deed: Deed) -> int | None:
         replaced = {row.id: row.language for row in connection.execute(earlier)}
         newest = {x.language: _store_letter(connection, plan, x, deed.at) for x in plan.letters}
         chosen = case({number: newest[language] for number, language in replaced.items()}, value=DELIVERY.c.letter_id)
-        for article, role in plan.roles.items():
+        connection.execute(update(PLACEMENT).where(PLACEMENT.c.edition_id == plan.edition_id).values(role=None))
+        for article in {**plan.roles, **plan.shown_as}:
             at = and_(PLACEMENT.c.edition_id == plan.edition_id, PLACEMENT.c.article_id == article)
-            connection.execute(update(PLACEMENT).where(at).values(role=role))
+            instead, rule = plan.shown_as.get(article, (None, None))
+            values = {"role": plan.roles.get(article), "shown_as": instead, "shown_by": rule}
+            connection.execute(update(PLACEMENT).where(at).values(values))
         dkim = [dict(key) for key in plan.dkim]
         connection.execute(update(EDITION).where(EDITION.c.id == plan.edition_id).values(dkim=dkim))
         note(connection, plan.edition_id, deed)

@@ -142,7 +142,10 @@ def unbind(store: Store, edition_id: int, deed: Deed) -> int:
 
 def _unbind(connection: Connection, edition_id: int, now: dt.datetime) -> int:
     bound = PLACEMENT.c.edition_id == edition_id
-    free = {"state": _unbound_state(connection, edition_id), "edition_id": None, "role": None, "at": now}
+    free = {
+        "state": _unbound_state(connection, edition_id), "edition_id": None, "role": None, "shown_as": None,
+        "shown_by": None, "at": now,
+    }  # fmt: skip
     return connection.execute(update(PLACEMENT).where(bound).values(free)).rowcount
 
 
@@ -249,3 +252,8 @@ def note(connection: Connection, edition_id: int, deed: Deed) -> None:
     """Add a line to an edition's history."""
     line = {"edition_id": edition_id, "verb": deed.verb, "by": deed.by, "at": deed.at, "detail": deed.detail}
     connection.execute(insert(EDITION_CHANGE), line)
+
+
+def note_to(store: Store, edition_id: int, deed: Deed) -> None:
+    """Add a line to an edition's history, by itself."""
+    store.write(lambda c: note(c, edition_id, deed)).result()

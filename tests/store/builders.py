@@ -27,9 +27,9 @@ from digest.models import (
     SuppressionReason,
 )
 from digest.people.addresses import address_hash
-from digest.store import Store, articles, create, editions, names, people, subscriptions
-from digest.store.articles import Home, Saved
+from digest.store import Store, articles, create, editions, names, people, saving, subscriptions
 from digest.store.editions import Freezing
+from digest.store.saving import Home, Saved
 from digest.store.steering import Deed
 from digest.store.subscriptions import Enrolled, Person, Vouching
 from digest.store.tables import SUBSCRIBER
@@ -88,7 +88,7 @@ def save(
 ) -> list[Saved]:
     """Take articles in, placed in these newsletters, else in the only one."""
     home = Home(dict.fromkeys(newsletters or [a_newsletter_number(store)], state))
-    return articles.save(store, found, lambda _: home, now)
+    return saving.save(store, found, lambda _: home, now)
 
 
 def some_articles(store: Store, *titles: str) -> None:

@@ -168,11 +168,26 @@ def test_what_an_editor_says_of_an_old_article_counts_more_than_its_age(store: S
     assert placements(store)[1] == ("old", state.value, None, None)
 
 
+def test_article_of_the_same_story_is_bound_with_what_is_printed_in_its_place(store: Store) -> None:
+    some_articles(store, "a", "b")
+    roles = {1: PlacementRole.HEADLINE, 2: PlacementRole.ALSO}
+    edition = editions.freeze(store, a_plan(store, roles=roles, shown_as={2: (1, "longest")}))
+
+    assert edition is not None
+    bound = articles.printed_in(store, edition.id or 0)
+    assert [(p.role, p.shown_as, p.shown_by) for _, p in bound] == [
+        (PlacementRole.HEADLINE, None, None), (PlacementRole.ALSO, 1, "longest"),
+    ]  # fmt: skip
+    steering.unbind(store, edition.id or 0, a_deed())
+    assert [(p.role, p.shown_as, p.shown_by) for _, p in articles.candidates(store, 1)] == [(None, None, None)] * 2
+
+
 def test_article_of_two_newsletters_is_bound_in_one(store: Store) -> None:
     one, two = a_newsletter_number(store, "nyheter"), a_newsletter_number(store, "annat")
     some_articles(store, "a")
     do(store, lambda c: c.exec_driver_sql(
-        f"INSERT INTO placement SELECT article_id, {two}, state, NULL, NULL, 0, 0, '', at FROM placement"
+        "INSERT INTO placement (article_id, newsletter_id, state, pinned, rank, by, at)"
+        f" SELECT article_id, {two}, state, 0, 0, '', at FROM placement"
     ))  # fmt: skip
 
     assert editions.freeze(store, a_plan(store, newsletter_id=one))
