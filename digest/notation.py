@@ -9,6 +9,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from cronsim import CronSim, CronSimError
 from pydantic import AfterValidator, BeforeValidator
 
+from digest.errors import nearest
+
 DURATION = re.compile(r"(\d{1,6})\s*([smhd])")
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 DATES = re.compile(r"(\d{4}-\d\d-\d\d)(?:\.\.(\d{4}-\d\d-\d\d))?")
@@ -16,6 +18,9 @@ RATE = re.compile(r"(\d+)(?:/(s|min|h|day))?")
 RATE_SECONDS = {None: 1, "s": 1, "min": 60, "h": 3600, "day": 86400}
 #: A DKIM selector: labels, as they can stand in DNS (RFC 6376, 3.1).
 SELECTOR = re.compile(r"(?=.{1,63}$)[A-Za-z0-9]+(?:-+[A-Za-z0-9]+)*(?:\.[A-Za-z0-9]+(?:-+[A-Za-z0-9]+)*)*")
+USER = re.compile(r"([a-z][a-z0-9+.-]*://)[^\s/?#]*@", re.IGNORECASE)
+#: What of a page is looked for by CSS selectors.
+SELECTED = ("item", "title", "link", "date", "lead", "section", "image")
 SOME_DAY = dt.datetime(2000, 1, 1)  # noqa: DTZ001  from here on a schedule must come some time: which zone is no matter
 
 T = TypeVar("T")
@@ -69,6 +74,11 @@ def read_dates(text: str) -> tuple[dt.date, dt.date]:
     if last < first:
         raise ValueError(f"{text!r} ends before it begins")
     return first, last
+
+
+def masked(text: str) -> str:
+    """Return text with the user and password of addresses in it left out."""
+    return USER.sub(r"\1***@", text)
 
 
 def _schedule(text: str) -> str:
@@ -164,6 +174,22 @@ def _url(text: str) -> str:
     return text.rstrip("/")
 
 
+def _web_address(text: str) -> str:
+    """Return an address to fetch, in ASCII as far as it can be told: it may have a user, a port and a query."""
+    if not re.fullmatch(r"https?://[^\s/?#\"<>\\]+([/?][^\s\"<>]*)?", text, re.IGNORECASE):
+        raise ValueError(f"{masked(text)!r} is not an address of the web; write https://news.example.com/rss.xml")
+    return text.partition("#")[0]
+
+
+def _selectors(found: dict[str, str]) -> dict[str, str]:
+    for name in found:
+        if name not in SELECTED:
+            raise ValueError(f"unknown key select.{name}{nearest(name, SELECTED)}")
+    if found and "item" not in found:
+        raise ValueError('select needs item: the CSS selector of one article, as in item = "article.news"')
+    return found
+
+
 Line = Annotated[str, AfterValidator(_one_line)]
 Mailbox = Annotated[str, AfterValidator(_mailbox)]
 Zone = Annotated[str, AfterValidator(_zone)]
@@ -173,6 +199,8 @@ DomainRates = Annotated[dict[str, Rate], AfterValidator(_domain_rates)]
 Domain = Annotated[str, AfterValidator(lambda text: _domain(text))]
 Domains = Annotated[dict[str, T], AfterValidator(_domains)]
 Selector = Annotated[str, AfterValidator(_selector)]
+WebAddress = Annotated[str, AfterValidator(_one_line), AfterValidator(_web_address)]
+Selectors = Annotated[dict[str, Line], AfterValidator(_selectors)]
 Url = Annotated[str, AfterValidator(_one_line), AfterValidator(_url)]
 Dates = Annotated[str, AfterValidator(_dates)]
 Schedule = Annotated[str, AfterValidator(_schedule)]

@@ -1,39 +1,42 @@
-"""digest.toml: what people write about newsletters, lists and sources, checked and with its defaults."""
+"""digest.toml as a whole: read, its names and references checked, and what is wrong told in one sentence."""
 
-import datetime as dt
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from email.utils import parseaddr
 from pathlib import Path
-from typing import Annotated, Any
-from zoneinfo import ZoneInfo
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from digest.errors import ConfigError, NewsletterNotFound, nearest
 from digest.notation import (
-    Dates,
     DomainRates,
     Domains,
     Duration,
-    Line,
     Mailbox,
     Rate,
-    Schedule,
-    Selector,
     Url,
-    Zone,
-    read_dates,
+    masked,
     read_duration,
     read_rate,
     shown,
 )
+from digest.sections import (
+    KINDS,
+    ON_THE_WEB,
+    DomainSettings,
+    ListSettings,
+    NewsletterSettings,
+    Section,
+    SourceSettings,
+)
 
 __all__ = [
     "FILE",
+    "KINDS",
+    "ON_THE_WEB",
     "DomainSettings",
     "Duration",
     "Given",
@@ -50,6 +53,7 @@ __all__ = [
     "read_project_file",
     "read_rate",
     "shown",
+    "source_settings",
 ]
 
 FILE = "digest.toml"
@@ -75,122 +79,10 @@ class WhichNewsletter(ConfigError):
         super().__init__(f"which newsletter? name one; digest.toml has: {known}")
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
-
-
-class NewsletterSettings(_Section):
-    """``[newsletters.NAME]``: what is published."""
-
-    name: str = Field(exclude=True)
-    title: Line = Field(min_length=1)
-    tagline: Line = ""
-    from_: Mailbox = Field(alias="from")
-    reply_to: Mailbox | None = None
-    subject: str = "{{ title }}: {{ lead.title }}"
-    postal_address: Line = ""
-    lists: tuple[str, ...] = Field(min_length=1)
-    language: Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}([_-][A-Za-z0-9]+)*$")] = "en"
-    timezone: Zone = "UTC"
-    design: str = "senaste-nytt"
-    schedule: Schedule | None = None
-    skip_dates: tuple[Dates, ...] = ()
-    send_before: Duration = dt.timedelta(hours=6)
-    give_up_after: Duration = dt.timedelta(hours=20)
-    expect_by: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] | None = None
-    approve: bool = False
-    lookback_days: Annotated[int, Field(ge=0, le=36500)] = 7
-    max_articles: Annotated[int, Field(ge=1, le=10_000)] = 60
-    headers: dict[str, Line] = {}
-    formerly: str | None = None
-
-    @property
-    def zone(self) -> ZoneInfo:
-        """The newsletter's time zone."""
-        return ZoneInfo(self.timezone)
-
-    def date_at(self, now: dt.datetime) -> dt.date:
-        """Return the date it is in the newsletter's zone."""
-        return now.astimezone(self.zone).date()
-
-    @property
-    def skipped(self) -> tuple[tuple[dt.date, dt.date], ...]:
-        """The first and last date of every range of ``skip_dates``."""
-        return tuple(read_dates(text) for text in self.skip_dates)
-
-    @property
-    def sender(self) -> tuple[str, str]:
-        """Name and address of From."""
-        return parseaddr(self.from_)
-
-    @field_validator("approve")
-    @classmethod
-    def _no_approval_yet(cls, approve: bool) -> bool:
-        if approve:
-            raise ValueError("approvals are not there yet; leave it out")
-        return approve
-
-    @field_validator("send_before")
-    @classmethod
-    def _leaves_time(cls, send_before: dt.timedelta) -> dt.timedelta:
-        if not send_before:
-            raise ValueError("0 would hold every edition; write 6h, or 7d where late is better than never")
-        return send_before
-
-    @model_validator(mode="after")
-    def _expects_what_is_scheduled(self) -> "NewsletterSettings":
-        if self.expect_by is not None and self.schedule is None:
-            raise ValueError(
-                f'expect_by = {self.expect_by!r} needs a schedule; write schedule = "30 6 * * *" beside it'
-            )
-        return self
-
-
-class ListSettings(_Section):
-    """``[lists.NAME]``: a list's title, and the proof of consent for the rows of its file."""
-
-    title: Line = ""
-    consent: Line = ""
-    formerly: str | None = None
-
-
-class SourceSettings(_Section):
-    """``[sources.NAME]``: where articles come from, and which newsletters they go to."""
-
-    name: str = Field(exclude=True)
-    folder: str | None = None
-    newsletters: tuple[str, ...] = ()
-    section: Line = ""
-    timezone: Zone | None = None
-    formerly: str | None = None
-
-    @model_validator(mode="after")
-    def _comes_from_somewhere(self) -> "SourceSettings":
-        if self.folder is None:
-            raise ValueError('needs folder = "..."')
-        return self
-
-
-class DomainSettings(_Section):
-    """``[domains."example.com"]``: how mail from that domain is signed."""
-
-    dkim_selector: Selector
-    dkim_key_file: str = Field(min_length=1)
-    dkim_ed25519_selector: Selector | None = None
-    dkim_ed25519_key_file: Annotated[str, Field(min_length=1)] | None = None
-
-    @model_validator(mode="after")
-    def _names_both_or_none(self) -> "DomainSettings":
-        if (self.dkim_ed25519_selector is None) != (self.dkim_ed25519_key_file is None):
-            raise ValueError("dkim_ed25519_selector and dkim_ed25519_key_file need each other")
-        if self.dkim_ed25519_selector == self.dkim_selector:
-            # One TXT record speaks of one key (RFC 6376, 3.6.2.2).
-            raise ValueError(f"two keys cannot share the selector {self.dkim_selector!r}")
-        return self
-
-
-class ProjectFile(_Section):
+class ProjectFile(BaseModel):
     """All of digest.toml."""
+
+    model_config = Section.model_config
 
     base_url: Url | None = None
     editors: tuple[Mailbox, ...] = ()
@@ -276,6 +168,14 @@ def read_project_file(path: Path) -> ProjectFile:
         raise ConfigError(f"{path}: {_first(error)}") from error
 
 
+def source_settings(given: Mapping[str, object]) -> SourceSettings:
+    """Return the settings of a source that is not in the file yet, checked likewise; ConfigError."""
+    try:
+        return SourceSettings.model_validate(given)
+    except ValidationError as error:
+        raise ConfigError(_first(error)) from error
+
+
 def _first(error: ValidationError) -> str:
     """Return the first of pydantic's findings as one sentence, and how many more there are."""
     found = error.errors(include_url=False)
@@ -299,7 +199,7 @@ def _sentence(error: ErrorDetails) -> str:
 
 
 def _keys_beside(loc: tuple[int | str, ...]) -> list[str]:
-    sections: dict[object, type[_Section]] = {
+    sections: dict[object, type[BaseModel]] = {
         "newsletters": NewsletterSettings,
         "lists": ListSettings,
         "sources": SourceSettings,
@@ -318,8 +218,9 @@ def given_in_file(file: ProjectFile) -> tuple[Given, ...]:
     return tuple(found)
 
 
-def _given(prefix: str, section: _Section, skip: tuple[str, ...]) -> Iterator[Given]:
+def _given(prefix: str, section: BaseModel, skip: tuple[str, ...]) -> Iterator[Given]:
     for name, field in type(section).model_fields.items():
         if name not in skip:
             source = FILE if name in section.model_fields_set else "default"
-            yield Given(prefix + (field.alias or name), shown(getattr(section, name)), source)
+            # Passwords stand in addresses.
+            yield Given(prefix + (field.alias or name), masked(shown(getattr(section, name))), source)

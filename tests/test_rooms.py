@@ -15,7 +15,7 @@ PACKAGE = Path(digest.__file__).parent
 ROOMS = [
     ["models", "errors"],
     ["locale", "tables", "packaged", "notation"],
-    ["tokens"],
+    ["tokens", "sections"],
     ["settings"],
     ["environment"],
     ["store"],
@@ -36,7 +36,21 @@ FLOOR = {room: floor for floor, rooms in enumerate(ROOMS) for room in rooms}
 
 #: Modules that decide: whatever is so now, by chance or on disk comes in as an argument.
 DECIDING = [
-    *("edition/select", "edition/layout", "edition/audit", "letter/dkim", "letter/headers", "letter/stamp"),
+    *("edition/select", "edition/layout", "edition/audit", "edition/book"),
+    *("edition/likeness", "edition/stories", "edition/wording"),
+    *("letter/dkim", "letter/headers", "letter/stamp"),
+    *("collect/answers", "collect/guard", "collect/robots"),
+    *(
+        "collect/dates",
+        "collect/encoding",
+        "collect/items",
+        "collect/mending",
+        "collect/embargoes",
+        "collect/sameness",
+        "collect/structured",
+        "collect/wording",
+    ),
+    *("collect/discover", "collect/jsonfeed", "collect/page", "collect/sitemap", "collect/story", "collect/vocabulary"),
     *("people/consent", "people/difference"),
     *("delivery/domains", "delivery/line", "delivery/matter"),
     *("delivery/preflight", "delivery/pace", "delivery/retry", "delivery/classify", "delivery/verbs"),

@@ -46,6 +46,7 @@ expect_by = "07:15"
 approve = false
 lookback_days = 7
 max_articles = 60
+same_story = "longest"
 formerly = "nyheter"
 
 [newsletters.senaste-nytt.headers]
@@ -57,9 +58,12 @@ consent = "Member form of the trade association, 2019 on"
 formerly = "handel"
 
 [sources.industri]
+title = "Industrinytt"
 folder = "articles"
 newsletters = ["senaste-nytt"]
 section = "Industri"
+prefer = true
+every = "30m"
 timezone = "Europe/Helsinki"
 formerly = "press"
 
@@ -76,6 +80,10 @@ from = "Nytt <nytt@example.com>"
 lists = ["alla"]
 """
 DOMAIN = "[domains.'example.com']\ndkim_selector = 'd1'\ndkim_key_file = 'k'\n"
+OTHER_KINDS = (
+    *("feed", "page", "sitemap", "database", "email"),
+    *("query", "select", "discover", "extract", "private"),
+)
 SOURCE = """\
 [sources.press]
 folder = "articles"
@@ -115,7 +123,7 @@ def test_file_with_every_key_is_read_as_it_stands(tmp_path: Path) -> None:
         "schedule": "30 6 * * *", "skip_dates": ("2025-12-24..2026-01-06", "2026-06-19"),
         "send_before": dt.timedelta(hours=6), "give_up_after": dt.timedelta(hours=20), "expect_by": "07:15",
         "approve": False, "lookback_days": 7, "max_articles": 60, "headers": {"X-PM-Message-Stream": "broadcast"},
-        "formerly": "nyheter",
+        "same_story": "longest", "formerly": "nyheter",
     }  # fmt: skip
     assert (letter.name, letter.sender, letter.zone) == (
         "senaste-nytt", ("Senaste nytt", "nytt@example.com"), ZoneInfo("Europe/Stockholm"),
@@ -123,8 +131,8 @@ def test_file_with_every_key_is_read_as_it_stands(tmp_path: Path) -> None:
     assert (file.base_url, file.editors, file.relay_rate) == ("https://nytt.example.com", ("red@example.com",), "14/s")
     assert file.lists["industri"].consent == "Member form of the trade association, 2019 on"
     source = file.sources["industri"]
-    assert (source.name, source.folder, source.section, source.timezone) == (
-        "industri", "articles", "Industri", "Europe/Helsinki",
+    assert (source.name, source.title, source.folder, source.section, source.timezone) == (
+        "industri", "Industrinytt", "articles", "Industri", "Europe/Helsinki",
     )  # fmt: skip
     assert file.domains["example.com"].dkim_selector == "d1"
 
@@ -138,7 +146,51 @@ def test_a_domain_is_known_as_dns_names_it(tmp_path: Path) -> None:
 def test_full_file_of_this_test_names_every_key_there_is(tmp_path: Path) -> None:
     given_here = {one.name for one in given_in_file(read(tmp_path, FULL)) if one.source == "digest.toml"}
 
-    assert given_here == {one.name for one in given_in_file(read(tmp_path, FULL))}
+    of_other_kinds = {f"sources.industri.{key}" for key in OTHER_KINDS}
+    assert given_here | of_other_kinds == {one.name for one in given_in_file(read(tmp_path, FULL))}
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("feed = 'https://anna:s%40crit@news.example.com:8080/rss?a=b'\nextract = true\nprivate = true", "feed"),
+        ("page = 'https://news.example.com'\ndiscover = true", "page"),
+        ("page = 'https://news.example.com'\n[sources.press.select]\nitem = 'li'\ndate = 'time@datetime'", "page"),
+        ("sitemap = 'http://news.example.com/sitemap.xml'", "sitemap"),
+        ("database = 'sqlite:///cms.db'\nquery = 'SELECT 1'", "database"),
+        ("email = 'post'", "email"),
+    ],
+)
+def test_source_is_of_one_kind(tmp_path: Path, text: str, kind: str) -> None:
+    file = read(tmp_path, "[sources.press]\n" + text)
+
+    assert file.sources["press"].kind == kind
+    assert "crit" not in str(given_in_file(file))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("feed = 'https://a.example'\nfolder = 'b'", "has feed and folder"),
+        ("feed = 'a.example/rss'", "'a.example/rss' is not an address of the web"),
+        ("feed = 'ftp://anna:secret@a.example'", "'ftp://***@a.example' is not an address of the web"),
+        ("page = 'https://a.example'", "page needs select, or discover = true"),
+        ("page = 'https://a.example'\ndiscover = true\nselect = {item = 'a'}", "has select and discover = true"),
+        ("page = 'https://a.example'\nselect = {title = 'a'}", "select needs item"),
+        ("page = 'https://a.example'\nselect = {item = 'a', titel = 'b'}", "unknown key select.titel; did you mean"),
+        ("feed = 'https://a.example'\ndiscover = true", "page needs select"),
+        ("database = 'sqlite:///a.db'", "query = "),
+        ("folder = 'a'\nquery = 'SELECT 1'", "query = "),
+        ("folder = 'a'\nprivate = true", "extract and private are for feed, page, sitemap"),
+        ("email = 'a'\nextract = true", "extract and private are for feed, page, sitemap"),
+        ("feed = 'https://a.example'\nevery = '1 week'", "'1 week' is not a duration"),
+    ],
+)
+def test_source_that_cannot_be_meant_is_refused(tmp_path: Path, text: str, words: str) -> None:
+    said = refused(tmp_path, "[sources.press]\n" + text)
+
+    assert words in said
+    assert "secret" not in said
 
 
 def test_what_is_left_out_has_its_default(tmp_path: Path) -> None:
@@ -151,11 +203,14 @@ def test_what_is_left_out_has_its_default(tmp_path: Path) -> None:
         "subject": "{{ title }}: {{ lead.title }}", "design": "senaste-nytt", "language": "en", "timezone": "UTC",
         "schedule": None, "give_up_after": dt.timedelta(hours=20), "lookback_days": 7, "max_articles": 60,
         "send_before": dt.timedelta(hours=6), "expect_by": None, "approve": False,
-        "tagline": "", "reply_to": None, "postal_address": "", "skip_dates": (), "headers": {}, "formerly": None,
+        "tagline": "", "reply_to": None, "postal_address": "", "skip_dates": (), "headers": {},
+        "same_story": "preferred", "formerly": None,
     }  # fmt: skip
     assert file.lists["alla"].model_dump() == {"title": "", "consent": "", "formerly": None}
     assert file.sources["press"].model_dump() == {
-        "folder": "articles", "newsletters": (), "section": "", "timezone": None, "formerly": None
+        "feed": None, "page": None, "sitemap": None, "folder": "articles", "database": None, "email": None,
+        "query": None, "select": {}, "discover": False, "extract": False, "private": False, "prefer": False,
+        "title": "", "every": dt.timedelta(), "newsletters": (), "section": "", "timezone": None, "formerly": None,
     }  # fmt: skip
     assert (file.base_url, file.editors, file.relay_rate, file.domains) == (None, (), None, {})
 
@@ -268,7 +323,7 @@ def test_value_that_ends_in_a_header_is_one_line(tmp_path: Path, key: str, contr
         ("editors = ['nobody']", "editors.0: 'nobody' holds no address"),
         ("newsletters = 5", "newsletters = 5: "),
         ("newsletters.nytt = 5", "newsletters.nytt = 5: "),
-        ("[sources.press]", 'sources.press: needs folder = "..."'),
+        ("[sources.press]", 'sources.press: needs feed = "https://..."'),
         (SOURCE + "newsletters = ['nyt']\n" + LETTER, "[sources.press] names a newsletter 'nyt' that is not there;"),
         (SOURCE + "timezone = 'Mars'", "sources.press.timezone: no time zone 'Mars'"),
         (DOMAIN + "dkim_ed25519_selector = 'e1'", "domains.example.com: dkim_ed25519_selector and dkim_ed25519_key"),

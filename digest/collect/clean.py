@@ -3,13 +3,12 @@
 import html
 import re
 from collections.abc import Iterable
-from html.parser import HTMLParser
 from itertools import groupby
 from urllib.parse import urljoin, urlsplit
 
 import nh3
 
-from digest.collect.links import web_link
+from digest.collect.links import web_link, without_tracking
 from digest.errors import DigestError
 from digest.tables import tidy, without_controls
 
@@ -50,6 +49,10 @@ _CLEANER = nh3.Cleaner(
     link_rel="noopener",
 )
 
+#: What the sanitiser writes, and nothing else: the end of an element, the beginning of one, text.
+_TOKEN = re.compile(r'<(/?)([a-z0-9]+)((?: [a-z]+="[^"]*+")*+)>|([^<]++)')
+_ATTRIBUTE = re.compile(r' ([a-z]+)="([^"]*)"')
+_RENAMED_TAG = re.compile(rf"<(?:{'|'.join(RENAMED)})[ >]")
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 
 
@@ -63,20 +66,24 @@ class TooMuchMarkup(DigestError):
 def clean_html(markup: str, base: str | None) -> str:
     """Return article HTML with nothing in it but text, simple structure, links and pictures.
 
-    Links are http, https or mailto; relative ones are resolved against ``base``, the article's own address, and dropped
-    without it. Pictures without an address, of no size or of one pixel are dropped, and what is empty then. Text
-    without markup becomes paragraphs, parted by its empty lines. Clean HTML comes back as it is.
+    Links are http, https or mailto, without parameters that track readers; relative ones are resolved against
+    ``base``, the article's own address, and dropped without it. Pictures without an address, of no size or of one pixel
+    are dropped, and what is empty then. Text without markup becomes paragraphs, parted by its empty lines. Clean HTML
+    comes back as it is.
 
     Raises TooMuchMarkup.
     """
     base = base and web_link(base)
     clean = markup
     for _ in range(2):  # once more, since tags that were renamed may stand where they must not
-        clean = _mended(_sanitised(clean), base).strip()
+        sanitised = _sanitised(clean)
+        clean = _mended(sanitised, base).strip()
         if "<" not in clean:  # then it has no tags: in text it is written &lt;
             lines = (line.strip() for line in clean.splitlines())
             paragraphs = (" ".join(group) for written, group in groupby(lines, key=bool) if written)
             clean = _mended("\n".join(f"<p>{text}</p>" for text in paragraphs), base)
+        elif not _RENAMED_TAG.search(sanitised):
+            break
     return clean
 
 
@@ -92,13 +99,16 @@ def plain_text(text: str) -> str:
     ``Plan&regler`` stay. Raises TooMuchMarkup.
     """
     if "<" in text and ">" in text:
-        words = _Words()
-        words.feed(_sanitised(text))
-        words.close()
-        text = "".join(words.out)
-    elif "&" in text:
+        return text_of_clean(_sanitised(text))
+    if "&" in text:
         text = _ENTITY.sub(lambda entity: html.unescape(entity[0]), text)
     return tidy(text)
+
+
+def text_of_clean(clean: str) -> str:
+    """Return HTML that has been cleaned as one tidy line of text, with a blank for every tag that breaks a line."""
+    words = (m[4] or ("" if m[2] in _INLINE else " ") for m in _TOKEN.finditer(clean))
+    return tidy(html.unescape("".join(words)))
 
 
 def protected(text: str) -> str:
@@ -117,58 +127,57 @@ def _sanitised(markup: str) -> str:
 
 def _mended(clean: str, base: str | None) -> str:
     finish = _Finish(base)
-    finish.feed(clean)
-    finish.close()
+    for token in _TOKEN.finditer(clean):
+        end, tag, attributes, words = token.groups()
+        if words:
+            finish.text(words)
+        elif end:
+            finish.end(tag)
+        else:
+            finish.start(tag, attributes, token[0])
     return "".join(finish.out)
 
 
-class _Finish(HTMLParser):
+class _Finish:
     """Copies what the sanitiser wrote, and mends what it leaves: relative links, dead pictures, empty blocks.
 
     It relies on the sanitiser's output: every tag closed in order, every ``<`` and ``&`` of text escaped.
     """
 
     def __init__(self, base: str | None) -> None:
-        super().__init__(convert_charrefs=False)
         self.base = base
         self.out: list[str] = []
         self.open: list[tuple[str, int, int]] = []  # end tag, where the element begins in out, what was visible before
         self.visible = 0
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+    def start(self, tag: str, attributes: str, raw: str) -> None:
         written = RENAMED.get(tag, tag)
         start = len(self.out)
-        values = {name: value or "" for name, value in attrs}
         match tag:
             case "br":
                 self.out.append("<br>")
             case "img":
-                self._picture(values)
+                self._picture(_values(attributes))
             case "a":
-                link = _absolute(values.get("href", ""), self.base)
+                link = _absolute(_values(attributes).get("href", ""), self.base)
                 self.out.append(f'<a href="{html.escape(link)}" rel="noopener">' if link else "")
                 self.open.append(("</a>" if link else "", start, self.visible))
             case _:
-                raw = self.get_starttag_text() or ""
                 self.out.append(raw if written == tag else f"<{written}>")
                 self.open.append((f"</{written}>", start, self.visible))
 
-    def handle_endtag(self, tag: str) -> None:
+    def end(self, tag: str) -> None:
         end, start, visible = self.open.pop()
         if RENAMED.get(tag, tag) in _REMOVED_IF_EMPTY and visible == self.visible:
             del self.out[start:]
         else:
             self.out.append(end)
 
-    def handle_data(self, data: str) -> None:
+    def text(self, words: str) -> None:
         if self.out[-1:] == ["<pre>"]:
-            data = data.lstrip("\n")  # the first line break there is not part of the text (HTML, 13.1.2.5)
-        self.visible += not data.isspace()
-        self.out.append(data)
-
-    def handle_entityref(self, name: str) -> None:
-        self.visible += name != "nbsp"
-        self.out.append(f"&{name};")
+            words = words.lstrip("\n")  # the first line break there is not part of the text (HTML, 13.1.2.5)
+        self.visible += bool(words.replace("&nbsp;", "").strip())
+        self.out.append(words)
 
     def _picture(self, values: dict[str, str]) -> None:
         source = _absolute(values.get("src", ""), self.base)
@@ -180,22 +189,8 @@ class _Finish(HTMLParser):
         self.out.append("<img" + "".join(f' {name}="{html.escape(value)}"' for name, value in kept.items()) + ">")
 
 
-class _Words(HTMLParser):
-    """Collects the text of sanitised HTML, with a blank for every tag that begins or ends a line of its own."""
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.out: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.handle_endtag(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag not in _INLINE:
-            self.out.append(" ")
-
-    def handle_data(self, data: str) -> None:
-        self.out.append(data)
+def _values(attributes: str) -> dict[str, str]:
+    return {name: html.unescape(value) for name, value in _ATTRIBUTE.findall(attributes)}
 
 
 def _absolute(link: str, base: str | None) -> str | None:
@@ -209,5 +204,5 @@ def _absolute(link: str, base: str | None) -> str | None:
     except ValueError:
         return None
     if parts.scheme in ("http", "https") and parts.netloc:
-        return link
+        return without_tracking(link)
     return link if parts.scheme == "mailto" and parts.path else None

@@ -108,7 +108,9 @@ def edit_article(
         if other not in (None, number):
             raise DigestError(f"article {number}: {found.article.url} is article {other}'s; nothing was changed")
         fields = [field for key in given for field in FIELDS.get(key, (key,))]
-        articles.edit(project.store, number, {name: getattr(found.article, name) for name in fields}, now)
+        values = {name: getattr(found.article, name) for name in fields}
+        by_hand = " ".join(sorted({*(one.article.by_hand or "").split(), *fields}))  # the next collect leaves them
+        articles.edit(project.store, number, {**values, "by_hand": by_hand}, now)
     if rank is not None:
         for placed in one.placements:
             if newsletter in (None, placed.newsletter):

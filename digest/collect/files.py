@@ -8,13 +8,12 @@ import io
 import json
 from collections.abc import Iterable, Iterator
 from csv import writer
-from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from digest.collect.clean import TooMuchMarkup, plain_text, protected
-from digest.collect.rows import KEYS, Found, named, read_row, row_of
+from digest.collect.rows import KEYS, Found, Reading, named, read_row, row_of
 from digest.models import Article
 from digest.tables import LONGEST, NotText, Problem, decode, escaped, rows, shown
 
@@ -24,15 +23,6 @@ MOST_LINES = 5_000  #: of one row of a table
 
 #: Rows before they are judged: where each stands, and its keys and values as the file has them.
 _Rows = Iterator[tuple[str, Iterable[tuple[str, object]]] | Problem]
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What a file of articles holds, what of it could not be read, and the keys in it that mean nothing to us."""
-
-    found: tuple[Found, ...] = ()
-    problems: tuple[Problem, ...] = ()
-    unknown: tuple[str, ...] = ()
 
 
 def read_articles(data: bytes, name: str, *, zone: ZoneInfo, now: dt.datetime, source: str | None = None) -> Reading:

@@ -9,9 +9,10 @@ from urllib.parse import SplitResult, quote, urlsplit
 TRACKING = frozenset().union(
     ("fbclid", "gclid", "gclsrc", "dclid", "gbraid", "wbraid", "msclkid", "yclid", "twclid", "ttclid", "li_fat_id"),
     ("igshid", "igsh", "mc_cid", "mc_eid", "_hsenc", "_hsmi", "mkt_tok", "vero_id", "oly_enc_id", "oly_anon_id"),
-    ("_ga", "_gl", "pk_campaign", "pk_kwd"),
+    ("_ga", "_gl", "pk_campaign", "pk_kwd", "srsltid", "epik", "dm_i", "s_cid", "_openstat", "cmpid", "ncid"),
+    ("phpsessid", "jsessionid", "amp"),  # whose visit, and in which dress
 )
-_TRACKING_PREFIXES = ("utm_", "mtm_")
+_TRACKING_PREFIXES = ("utm_", "mtm_", "hsa_", "piwik_", "vero_", "wt.mc")
 _SAFE = "!$&'()*+,;=:@/?-._~"  # RFC 3986, 2.2 and 2.3, without what ends a path or a query
 _HOST = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 _ESCAPE = re.compile(r"(%[0-9A-Fa-f]{2})")
@@ -50,6 +51,18 @@ def canonical_link(url: str) -> str | None:
     query = "&".join(_normal(p) for p in parts.query.split("&") if p and not _is_tracking(p))
     route = _normal(parts.fragment) if parts.fragment.startswith(("!", "/")) else ""
     return f"https://{_host(parts)}{port}{path}" + (query and f"?{query}") + (route and f"#{route}")
+
+
+def without_tracking(url: str) -> str:
+    """Return a link without the parameters that only say how a reader came; else spelled as given."""
+    address, query, rest = url.partition("?")
+    if not query:
+        return url
+    query, hash_sign, fragment = rest.partition("#")
+    kept = [parameter for parameter in query.split("&") if not _is_tracking(parameter)]
+    if len(kept) == query.count("&") + 1:
+        return url
+    return address + ("?" + "&".join(kept) if any(kept) else "") + hash_sign + fragment
 
 
 def _host(parts: SplitResult) -> str | None:

@@ -45,6 +45,18 @@ class Found:
     source: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a file, feed or page holds, and what of it could not be read."""
+
+    found: tuple[Found, ...] = ()
+    problems: tuple[Problem, ...] = ()  #: items that are no articles, each with the reason
+    unknown: tuple[str, ...] = ()  #: keys in it that mean nothing to us
+    notes: tuple[str, ...] = ()  #: what is wrong with the whole, though it was read: "40 characters could not be ..."
+    title: str = ""  #: of the feed or page itself
+    follow: tuple[str, ...] = ()  #: addresses of more of the same: the sitemaps of an index
+
+
 class _Unfit(ValueError):
     """A row that is no article, with the reason."""
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from digest.collect.collecting import collect_sources
 from digest.collect.desk import (
     AlreadyBound,
     NoSuchArticle,
@@ -15,7 +16,7 @@ from digest.collect.desk import (
     list_articles,
     place_articles,
 )
-from digest.collect.take import collect_sources
+from digest.collect.take import collect_files
 from digest.errors import DigestError, NewsletterNotFound, NoSuchState
 from digest.models import Article
 from digest.project import Project, who_does_this
@@ -187,7 +188,7 @@ def test_editing_changes_what_is_given_and_nothing_else(project: Project) -> Non
 
     assert edit(project, title="Ett, rättat", lead="") == []
 
-    changed = {**before, "title": "Ett, rättat", "lead": "", "changed_at": LATER}
+    changed = {**before, "title": "Ett, rättat", "lead": "", "changed_at": LATER, "by_hand": "lead title"}
     assert article(project).model_dump() == changed
 
 
@@ -200,6 +201,42 @@ def test_edited_article_is_the_one_that_its_source_brings_again(project: Project
     assert (article(project).id, article(project).guid) == (number, guid)
     assert article(project).lead == "Nytt."
     assert len(list_articles(project, None, [], None)) == 3
+
+
+def test_collect_leaves_what_an_editor_has_set_and_an_import_by_hand_does_not(project: Project) -> None:
+    edit(project, title="Egen", embargo_until="2999-01-01")
+
+    collect(project, {"title": "Ett", "id": "Ett", "lead": "Nytt.", "embargo_until": "", "expires": "2999-02-01"})
+    collected = article(project)
+    collect_files(project, [project.folder / "articles" / "a.json"], "press", NOON)
+
+    assert (collected.title, collected.lead) == ("Egen", "Nytt.")
+    assert collected.embargo_until == dt.datetime(2998, 12, 31, 23, tzinfo=dt.UTC)
+    assert collected.expires == dt.datetime(2999, 1, 31, 15, tzinfo=dt.UTC)
+    assert (article(project).title, article(project).embargo_until) == ("Ett", None)
+
+
+def test_embargo_that_an_editor_s_file_sets_outlasts_the_next_collect(project: Project) -> None:
+    row = {"title": "Ett", "url": "https://a.example/Ett", "embargo_until": "2999-01-01"}
+    file = project.folder / "mine.json"
+    file.write_text(json.dumps([row]), encoding="utf-8")
+    collect_files(project, [file], None, NOON)
+
+    collect(project, {"title": "Ett", "id": "Ett", "lead": "Nytt."})
+
+    assert article(project).embargo_until == dt.datetime(2999, 1, 1, tzinfo=dt.UTC)
+
+
+def test_embargo_and_expiry_are_set_and_taken_off_again(project: Project) -> None:
+    edit(project, embargo_until="2025-12-01T06:00", expires="2025-12-24")
+    limited = article(project)
+    edit(project, embargo_until="", expires="")
+
+    # In the zone of the newsletter that it goes to: Tokyo's and Stockholm's differ by eight hours.
+    assert limited.embargo_until is not None
+    assert limited.expires is not None
+    assert limited.expires - limited.embargo_until == dt.timedelta(days=22, hours=18)
+    assert (article(project).embargo_until, article(project).expires) == (None, None)
 
 
 def test_edited_link_is_canonical_and_another_article_s_is_refused(project: Project) -> None:

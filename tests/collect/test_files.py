@@ -84,6 +84,9 @@ def test_json_article_becomes_a_record() -> None:
         "expires": dt.datetime(2025, 12, 24, tzinfo=dt.UTC),
         "first_seen": NOW,
         "changed_at": NOW,
+        "fingerprint": None,
+        "outdated_at": None,
+        "by_hand": None,
     }
 
 

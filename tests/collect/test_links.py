@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from digest.collect.links import canonical_link, web_link
+from digest.collect.links import canonical_link, web_link, without_tracking
 
 FEW = settings(max_examples=200, derandomize=True, deadline=None)
 LINKS = st.builds(
@@ -89,3 +89,17 @@ def test_one_spelling_is_its_own_spelling(link: str) -> None:
         assert canonical.isascii()
         assert canonical_link(canonical) == canonical
         assert canonical_link(web_link(link) or "") == canonical
+
+
+@pytest.mark.parametrize(
+    ("link", "left"),
+    [
+        ("https://example.com/a?utm_source=x&id=7#b", "https://example.com/a?id=7#b"),
+        ("https://example.com/a?fbclid=1", "https://example.com/a"),
+        ("https://example.com/a?UTM_Term=1&amp=1#utm_x", "https://example.com/a#utm_x"),
+        ("https://Example.com/Å?b=%c3&a", "https://Example.com/Å?b=%c3&a"),
+        ("https://example.com/a?", "https://example.com/a?"),
+    ],
+)
+def test_link_loses_what_tracks_readers_and_nothing_else(link: str, left: str) -> None:
+    assert without_tracking(link) == left

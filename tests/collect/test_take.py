@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from digest.collect.take import Taken, collect_files, collect_sources, take_row
+from digest.collect.collecting import collect_sources
+from digest.collect.take import Taken, collect_files, take_row
 from digest.errors import ConfigError
 from digest.project import Project
 from digest.store import articles, editions
@@ -142,7 +143,7 @@ def test_broken_file_does_not_stop_the_others(project: Project) -> None:
 
 
 def test_file_that_is_too_large_is_told_and_the_others_go_in(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("digest.collect.take.LARGEST", 1_000_000)
+    monkeypatch.setattr("digest.collect.folders.LARGEST", 1_000_000)
     put(project, "a.json", text=" " * 1_000_001)
     put(project, "b.json", a_row("Kameror"))
 
