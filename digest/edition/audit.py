@@ -1,28 +1,33 @@
 """The account of every article of a newsletter. Decides only."""
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from array import array
+from collections.abc import Iterable, MutableSequence, Sequence
 from dataclasses import dataclass, field
 
-from digest.edition.select import is_public
-from digest.models import Article, PlacementState
-from digest.store.articles import Listed
+from digest.edition.select import Hidden, hidden
+from digest.models import PlacementState
+from digest.store.accounts import Entry
+
+
+def _numbers() -> MutableSequence[int]:
+    return array("q")  # eight bytes for each of a million articles
 
 
 @dataclass
 class Account:
-    """Where every article of a newsletter is: each stands in exactly one place, or is unexplained."""
+    """Where every article of a newsletter is, by numbers: each stands in exactly one place, or is unexplained."""
 
     newsletter: str
-    editions: dict[str, list[Article]] = field(default_factory=dict)
-    waiting: list[Article] = field(default_factory=list)
-    pinned: list[Article] = field(default_factory=list)
-    embargoed: list[Article] = field(default_factory=list)  #: waiting, and not to be shown yet
-    expired: list[Article] = field(default_factory=list)  #: waiting, and not to be shown any more
-    shelved: list[tuple[Article, str]] = field(default_factory=list)  #: by whom
-    dropped: list[tuple[Article, str]] = field(default_factory=list)
-    passed: list[Article] = field(default_factory=list)
-    unexplained: list[Article] = field(default_factory=list)
+    editions: dict[str, MutableSequence[int]] = field(default_factory=dict)
+    waiting: MutableSequence[int] = field(default_factory=_numbers)
+    pinned: MutableSequence[int] = field(default_factory=_numbers)
+    embargoed: MutableSequence[int] = field(default_factory=_numbers)  #: waiting, and not to be shown yet
+    expired: MutableSequence[int] = field(default_factory=_numbers)  #: waiting, and not to be shown any more
+    shelved: list[tuple[int, str]] = field(default_factory=list)  #: by whom
+    dropped: list[tuple[int, str]] = field(default_factory=list)
+    passed: MutableSequence[int] = field(default_factory=_numbers)
+    unexplained: MutableSequence[int] = field(default_factory=_numbers)
 
     @property
     def articles(self) -> int:
@@ -35,32 +40,30 @@ class Account:
         return bound + sum(len(part) for part in parts)
 
 
-def account_for(newsletter: str, placed: Iterable[Listed], nowhere: Iterable[Article], now: dt.datetime) -> Account:
+def account_for(newsletter: str, places: Iterable[Entry], nowhere: Iterable[int], now: dt.datetime) -> Account:
     """Return the account of a newsletter's articles; ``nowhere`` are those placed in no newsletter at all."""
-    account = Account(newsletter, unexplained=list(nowhere))
-    for one in placed:
-        for place in one.placements:
-            if place.newsletter == newsletter:
-                _enter(account, one.article, place.state, place.edition, place.by, now)
+    account = Account(newsletter)
+    account.unexplained.extend(nowhere)
+    for one in places:
+        _enter(account, one, now)
     return account
 
 
-def _enter(account: Account, article: Article, state: str, edition: str | None, by: str, now: dt.datetime) -> None:
-    match state:
-        case PlacementState.BOUND if edition is not None:
-            account.editions.setdefault(edition, []).append(article)
-        case PlacementState.WAITING | PlacementState.PINNED if not is_public(article, now):
-            expired = article.expires is not None and article.expires <= now
-            (account.expired if expired else account.embargoed).append(article)
+def _enter(account: Account, one: Entry, now: dt.datetime) -> None:
+    match one.state:
+        case PlacementState.BOUND if one.edition is not None:
+            account.editions.setdefault(one.edition, _numbers()).append(one.number)
+        case PlacementState.WAITING | PlacementState.PINNED if why := hidden(one, now):
+            (account.expired if why is Hidden.EXPIRED else account.embargoed).append(one.number)
         case PlacementState.WAITING:
-            account.waiting.append(article)
+            account.waiting.append(one.number)
         case PlacementState.PINNED:
-            account.pinned.append(article)
+            account.pinned.append(one.number)
         case PlacementState.SHELVED:
-            account.shelved.append((article, by))
+            account.shelved.append((one.number, one.by))
         case PlacementState.DROPPED:
-            account.dropped.append((article, by))
+            account.dropped.append((one.number, one.by))
         case PlacementState.PASSED:
-            account.passed.append(article)
+            account.passed.append(one.number)
         case _:
-            account.unexplained.append(article)
+            account.unexplained.append(one.number)

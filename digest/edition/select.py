@@ -1,8 +1,10 @@
 """Which articles go into an edition: everything that waits and is eligible, however old. No clock window."""
 
 import datetime as dt
+import enum
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from digest.edition.layout import date_of
@@ -32,11 +34,42 @@ def is_published(article: Article, date: dt.date, until: dt.datetime) -> bool:
     return article.published is None or article.published <= until
 
 
-def is_public(article: Article, now: dt.datetime) -> bool:
+class Limited(Protocol):
+    """What has an embargo and an expiry: an article, or the columns of one."""
+
+    @property
+    def embargo_until(self) -> dt.datetime | None: ...
+
+    @property
+    def expires(self) -> dt.datetime | None: ...
+
+
+class Hidden(enum.StrEnum):
+    """Why readers may not see an article."""
+
+    EMBARGO = "under embargo"
+    EXPIRED = "expired"
+
+
+def hidden(article: Limited, now: dt.datetime) -> Hidden | None:
+    """Return why an article is kept from readers at this moment, None where it may be shown.
+
+    The one rule of embargo and expiry; every outlet asks it. An embargo is over, and an article expires, at the very
+    moment it names; of both, expired is said, for that does not end by itself.
+    """
+    if article.expires is not None and article.expires <= now:
+        return Hidden.EXPIRED
+    return Hidden.EMBARGO if is_under_embargo(article, now) else None
+
+
+def is_under_embargo(article: Limited, now: dt.datetime) -> bool:
+    """Return whether an article is under embargo: then also a letter that prints it already is shown to nobody."""
+    return article.embargo_until is not None and article.embargo_until > now
+
+
+def is_public(article: Limited, now: dt.datetime) -> bool:
     """Return whether an article may be shown to readers at this moment: not under embargo, not expired."""
-    under_embargo = article.embargo_until is not None and article.embargo_until > now
-    expired = article.expires is not None and article.expires <= now
-    return not under_embargo and not expired
+    return hidden(article, now) is None
 
 
 def choose(

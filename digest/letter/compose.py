@@ -1,11 +1,12 @@
 """Composing: an edition laid out becomes a letter, once for each edition and variant."""
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from email.utils import parseaddr
 from itertools import cycle
 from typing import Any
+from urllib.parse import urlsplit
 
 from digest.edition.layout import Layout
 from digest.letter import gate
@@ -35,6 +36,14 @@ TRIAL_ADDRESSES = ("anna@example.com", "åsa.öberg@" + "långt.example." * 6 + 
 
 
 @dataclass(frozen=True, slots=True)
+class PrintedLink:
+    """What templates know of another source's article of the same story."""
+
+    name: str  #: the source's title, else the host that the link leads to
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
 class PrintedArticle:
     """What templates know of an article: plain text on one line each, and a link of the web or an empty one."""
 
@@ -45,6 +54,7 @@ class PrintedArticle:
     author: str
     url: str
     language: str  #: BCP 47, where it is not the letter's
+    also: tuple[PrintedLink, ...] = ()  #: the same story in other places
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,17 +88,19 @@ def compose(layout: Layout, frame: Frame, templates: Templates, nonce: str, lang
 
 
 def _context(layout: Layout, frame: Frame, words: Words) -> dict[str, Any]:
-    newsletter = frame.newsletter
+    newsletter, also = frame.newsletter, layout.also
     name, address = newsletter.sender
+
+    def printed(article: Article) -> PrintedArticle:
+        return _printed(article, words, _links(article, also.get(article.id, ()), frame.source_titles))
+
     return {
         "title": clean(newsletter.title),
         "tagline": clean(newsletter.tagline),
         "date": layout.date,
-        "count": layout.count,
-        "lead": _printed(layout.lead, words) if layout.lead else None,
-        "days": tuple(
-            PrintedDay(day.date, tuple(_printed(article, words) for article in day.articles)) for day in layout.days
-        ),
+        "count": layout.told,
+        "lead": printed(layout.lead) if layout.lead else None,
+        "days": tuple(PrintedDay(day.date, tuple(map(printed, day.articles))) for day in layout.days),
         "folded": len(layout.folded),
         "lists": words.any_of(clean(title) for title in frame.list_titles),
         "sender": clean(name) or clean(newsletter.title),
@@ -103,7 +115,7 @@ def _context(layout: Layout, frame: Frame, words: Words) -> dict[str, Any]:
     }
 
 
-def _printed(article: Article, words: Words) -> PrintedArticle:
+def _printed(article: Article, words: Words, also: tuple[PrintedLink, ...]) -> PrintedArticle:
     return PrintedArticle(
         title=one_line(article.title),
         subtitle=one_line(article.subtitle),
@@ -112,7 +124,22 @@ def _printed(article: Article, words: Words) -> PrintedArticle:
         author=one_line(article.author),
         url=web_url(article.url or "") or "",
         language=article.language if article.language and article.language != words.language else "",
+        also=also,
     )
+
+
+def _links(article: Article, others: Iterable[Article], titles: Mapping[int, str]) -> tuple[PrintedLink, ...]:
+    """Return links to where else a story is told, each once; what has no link is not worth naming to a reader."""
+    names: dict[str, str] = {}
+    for other in others:
+        url = web_url(other.url or "")
+        if url and url != web_url(article.url or ""):
+            names.setdefault(url, one_line(titles.get(other.source_id or 0, "")) or _host(url))
+    return tuple(PrintedLink(name, url) for url, name in names.items())
+
+
+def _host(url: str) -> str:
+    return (urlsplit(url).hostname or "").removeprefix("www.")
 
 
 def _subject(layout: Layout, frame: Frame, templates: Templates, context: dict[str, Any], words: Words) -> str:

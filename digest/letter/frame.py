@@ -1,7 +1,8 @@
 """What stands around the articles of a letter: plain values, settled at the freeze."""
 
 import datetime as dt
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from digest.errors import ConfigError
 from digest.letter.values import web_url
@@ -21,6 +22,7 @@ class Frame:
     bounce_address: str | None
     date: dt.datetime  #: aware; the Date of every copy, also of one sent again
     list_titles: tuple[str, ...] = ()  #: of the lists it goes to, for "you get this because"
+    source_titles: Mapping[int, str] = field(default_factory=dict)  #: by their numbers, for "also in"
     test: bool = False  #: a marked copy for the editors
 
     @property

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 
-from digest.edition.layout import Layout
+from digest.edition.layout import Layout, Story, Why
 from digest.letter.compose import compose
 from digest.letter.templates import open_templates
 from digest.models import Letter
@@ -160,6 +161,30 @@ def test_what_is_folded_is_counted_and_linked() -> None:
 
     assert ">12 till på webben</a>" in letter.html
     assert "\n12 till på webben:\nhttps://nytt.example.com\n" in letter.text
+
+
+def test_same_story_in_other_places_is_linked_beside_the_one_that_is_printed() -> None:
+    lead, headline = an_article("Huvudnyhet", id=1, lead="Text."), an_article("Backkameror", id=2)
+    others = [
+        an_article("En", id=3, source_id=7, url="https://trade.example.com/1?a=1&b=2"),
+        an_article("Två", id=4, source_id=8, url="https://www.wire.example.com/2"),
+        an_article("Tre", id=5, source_id=9, url=None),
+        an_article("Fyra", id=6, source_id=9, url="javascript:alert(1)"),
+    ]
+    stories = Story(lead, tuple(others), Why.FIRST), Story(headline, (others[1],), Why.FIRST)
+    layout = replace(a_layout(lead, headline), stories=stories)
+    frame = a_frame(source_titles={7: "Trä & <b>metall</b>", 8: ""})
+    letter = compose(layout, frame, open_templates(), NONCE, "en")
+
+    assert re.findall(r'<p class="also soft".*?>Also in: (.*?)</p>', letter.html)[0].count("<a ") == 2
+    assert 'href="https://trade.example.com/1?a=1&amp;b=2"' in letter.html
+    assert ">Trä &amp; &lt;b&gt;metall&lt;/b&gt;</a>, <a" in letter.html
+    assert ">wire.example.com</a></p>" in letter.html
+    assert "\nAlso in Trä & <b>metall</b>:\nhttps://trade.example.com/1?a=1&b=2\n" in letter.text
+    assert "\n  Also in wire.example.com:\n  https://www.wire.example.com/2\n" in letter.text
+    assert "javascript" not in letter.html + letter.text
+    assert letter.html.count("2 stories") == 1, "six articles are two stories"
+    assert letter.html.count("Also in") == letter.text.count("Also in") - 1 == 2
 
 
 def test_footer_says_why_and_how_to_leave_in_both_parts(seed: Letter) -> None:

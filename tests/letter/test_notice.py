@@ -18,6 +18,12 @@ FACTS: dict[NoticeKind, dict[str, object]] = {
     NoticeKind.FAILED: {"edition": "nyheter/2025-11-30", "words": "relay a:25 at mail: 550 no"},
     NoticeKind.HELD: {"edition": "nyheter/2025-11-30", "reasons": ["late: its time was 7 h ago", "readers: nobody"]},
     NoticeKind.DEFERRED: {"edition": "n/2025-11-30", "count": 1200, "words": "452 full", "until": "2025-12-01 03:00"},
+    NoticeKind.SOURCES: {
+        "sources": [
+            ["press", "https://a.example/rss", "not found (404)", "2025-11-29 06:30 UTC", False],
+            ["trade", "https://b.example/rss", "gone (410)", "", True],
+        ]
+    },
     NoticeKind.MISSING: {"edition": "nyheter/2025-11-30", "expected": "07:15", "state": "held"},
 }
 FIELDS = [
