@@ -12,7 +12,21 @@ from typer.exceptions import Abort, TyperException
 from typer.main import get_command
 
 from digest import __version__
-from digest.cli import articles, db, editions, project, schedule, send, serve, show, status, steering, subscribers
+from digest.cli import (
+    articles,
+    collect,
+    db,
+    editions,
+    project,
+    schedule,
+    send,
+    serve,
+    show,
+    sources,
+    status,
+    steering,
+    subscribers,
+)
 from digest.errors import DigestError
 
 app = typer.Typer(
@@ -97,5 +111,5 @@ def _command(error: TyperException) -> str:
     return str(context.command_path) if context is not None else "digest"
 
 
-for part in (project, articles, subscribers, editions, steering, send, schedule, serve, status, db):
+for part in (project, collect, sources, articles, subscribers, editions, steering, send, schedule, serve, status, db):
     part.register(app)

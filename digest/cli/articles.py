@@ -1,4 +1,4 @@
-"""``digest collect`` and ``digest articles``: the desk in the shell."""
+"""``digest articles``: the desk in the shell."""
 
 import datetime as dt
 from pathlib import Path
@@ -7,49 +7,29 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from digest.cli import show
+from digest.cli.collect import SourceOption, show_taken
 from digest.cli.options import JsonOption, LimitOption, NewsletterOption, ProjectOption, VerboseOption
+from digest.cli.stories import story_json, story_lines
 
 if TYPE_CHECKING:
-    from digest.collect.take import Taken
     from digest.store.articles import Listed
 
 app = typer.Typer(help="Import, write, choose and place articles.", no_args_is_help=True)
 
-SourceOption = Annotated[str | None, typer.Option("--source", metavar="NAME", help="The source they come from.")]
 IdsArgument = Annotated[list[int], typer.Argument(metavar="ID", help="Articles by number, as `list` shows them.")]
 TextOption = Annotated[str | None, typer.Option()]
 BodyOption = Annotated[str | None, typer.Option(help="HTML.")]
 PublishedOption = Annotated[str | None, typer.Option(metavar="DATE", help="A date, or a date and time.")]
 ImageOption = Annotated[str | None, typer.Option(metavar="URL")]
+EmbargoOption = Annotated[
+    str | None, typer.Option(metavar="DATE", help="No reader sees it before: a date, or a date and time.")
+]
+ExpiresOption = Annotated[str | None, typer.Option(metavar="DATE", help="It goes into no edition from then on.")]
 
 
 def register(root: typer.Typer) -> None:
     """Add the commands."""
-    root.command("collect")(collect)
     root.add_typer(app, name="articles")
-
-
-def collect(
-    sources: Annotated[list[str] | None, typer.Argument(metavar="SOURCE", help="All, when none is named.")] = None,
-    file: Annotated[
-        list[Path] | None, typer.Option("--file", metavar="F", help="A file or folder in place of the source.")
-    ] = None,
-    source: SourceOption = None,
-    project: ProjectOption = None,
-    json: JsonOption = False,
-    verbose: VerboseOption = False,
-) -> None:
-    """Take in what the sources have: sources -> articles."""
-    from digest.collect.take import collect_files, collect_sources
-    from digest.project import open_project
-
-    with open_project(project) as opened:
-        if file:
-            name = source or (sources[0] if sources else None)
-            taken = collect_files(opened, file, name, _now())
-        else:
-            taken = collect_sources(opened, [*(sources or []), *([source] if source else [])], _now())
-    show_taken(taken, json=json, verbose=verbose)
 
 
 @app.command("import")
@@ -69,35 +49,6 @@ def import_(
     show_taken(taken, json=json, verbose=verbose)
 
 
-def show_taken(taken: "list[Taken]", *, json: bool, verbose: bool) -> None:
-    """Show what came in, name every row that could not be read, and exit with 3 or 1 when something failed."""
-    troubled = report_problems(taken)
-    if json:
-        show.as_json({"sources": [one.as_json() for one in taken]})
-    elif verbose or show.is_terminal():
-        if not taken:
-            show.say("there is no source and no file to collect from; add [sources.NAME] to digest.toml")
-        for one in taken:
-            what = one.file or one.source or "articles"
-            counts = f"{one.new} new, {one.changed} changed, {one.unchanged} unchanged, {one.skipped} skipped"
-            show.say(f"{what}: {counts}")
-    if troubled:
-        raise typer.Exit(1 if all(one.has_failed for one in taken) else 3)
-
-
-def report_problems(taken: "list[Taken]") -> bool:
-    """Name every file and row that could not be read; return whether there were any."""
-    for one in taken:
-        where = one.file or one.source or "here"
-        for problem in one.problems:
-            show.say(f"{where}, {problem.where}: {problem.reason}")
-        if one.unknown:
-            show.say(f"{where}: left out what means nothing here: {', '.join(one.unknown)}")
-        if one.error:
-            show.say(f"{where}: {one.error}")
-    return any(one.error or one.problems for one in taken)
-
-
 @app.command()
 def add(
     title: Annotated[str, typer.Option("--title", help="The headline.")],
@@ -110,6 +61,8 @@ def add(
     author: TextOption = None,
     image: ImageOption = None,
     language: TextOption = None,
+    embargo_until: EmbargoOption = None,
+    expires: ExpiresOption = None,
     source: SourceOption = None,
     project: ProjectOption = None,
     json: JsonOption = False,
@@ -120,7 +73,8 @@ def add(
 
     row = {
         "title": title, "url": url, "subtitle": subtitle, "lead": lead, "body": body, "published": published,
-        "section": section, "author": author, "image": image, "language": language,
+        "section": section, "author": author, "image": image, "language": language, "embargo_until": embargo_until,
+        "expires": expires,
     }  # fmt: skip
     with open_project(project) as opened:
         taken = take_row(opened, row, source, _now())
@@ -140,6 +94,8 @@ def edit(
     author: TextOption = None,
     image: ImageOption = None,
     language: TextOption = None,
+    embargo_until: EmbargoOption = None,
+    expires: ExpiresOption = None,
     rank: Annotated[int | None, typer.Option(help="Where it stands inside its day: smaller is higher.")] = None,
     newsletter: NewsletterOption = None,
     project: ProjectOption = None,
@@ -150,13 +106,16 @@ def edit(
 
     fields = {
         "title": title, "url": url, "subtitle": subtitle, "lead": lead, "body": body, "published": published,
-        "section": section, "author": author, "image": image, "language": language,
+        "section": section, "author": author, "image": image, "language": language, "embargo_until": embargo_until,
+        "expires": expires,
     }  # fmt: skip
     given = {name: value for name, value in fields.items() if value is not None}
     with open_project(project) as opened:
         bound = edit_article(opened, id, given, rank, newsletter, _now())
     for edition in bound:
         show.say(f"article {id} is in {edition}: letters already made keep what they said")
+        if embargo_until:
+            show.say(f"none is begun while it is under embargo; what is on its way: digest editions pause {edition}")
 
 
 @app.command("list")
@@ -178,12 +137,13 @@ def list_(
     if json:
         show.as_json({"articles": [_brief(one) for one in listed]})
         return
+    now = _now()
     rows = [
         (
             one.article.id,
             _published(one),
             one.article.title,
-            ", ".join(place.edition or place.state for place in one.placements),
+            _where(one, now),
         )
         for one in listed
     ]
@@ -194,14 +154,19 @@ def list_(
 def show_(
     id: Annotated[int, typer.Argument(metavar="ID")], project: ProjectOption = None, json: JsonOption = False
 ) -> None:
-    """Show all of one article, and every place it has."""
+    """Show all of one article, every place it has, and with which others it tells the same story."""
     from digest.collect.desk import get_article
+    from digest.delivery.same import sharing
+    from digest.models import Source
     from digest.project import open_project
+    from digest.store import names
 
     with open_project(project) as opened:
         one = get_article(opened, id)
+        shared = sharing(opened, one, _now())
+        sources = names.names(opened.store, Source)
     if json:
-        show.as_json(_whole(one))
+        show.as_json({**_whole(one), "stories": [story_json(story, sources) for story in shared]})
         return
     for name, value in _whole(one).items():
         if name != "placements" and value:
@@ -209,6 +174,8 @@ def show_(
     for place in one.placements:
         by = f" by {place.by}" if place.by else ""
         show.line(f"{place.newsletter + ':':11} {place.edition or place.state}{by}, {place.at:%Y-%m-%d %H:%M} UTC")
+    for line in [line for story in shared for line in story_lines(id, story, sources)]:
+        show.line(show.printable(line))
 
 
 @app.command()
@@ -287,9 +254,23 @@ def _whole(one: "Listed") -> dict[str, Any]:
         "author": article.author,
         "image": article.image,
         "language": article.language,
+        "embargo_until": article.embargo_until and article.embargo_until.isoformat(),
+        "expires": article.expires and article.expires.isoformat(),
         "source": one.source,
         "first_seen": article.first_seen.isoformat(),
+        "outdated_at": article.outdated_at.isoformat() if article.outdated_at else None,
     }
+
+
+def _where(one: "Listed", now: dt.datetime) -> str:
+    """Return where an article is placed; of one that waits and is kept from readers, why."""
+    from digest.edition.select import hidden
+
+    why = hidden(one.article, now)
+    return ", ".join(
+        place.edition or (f"{place.state} ({why})" if why and place.state in ("waiting", "pinned") else place.state)
+        for place in one.placements
+    )
 
 
 def _published(one: "Listed") -> str:

@@ -18,9 +18,11 @@ from digest.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
     from digest.delivery.preflight import Verdict
+    from digest.delivery.report import Audit
     from digest.edition.audit import Account
-    from digest.models import Article
 
 #: Parts of an edition's report that have a table or lines of their own, or speak of a run.
 NOT_A_LINE = ("articles_printed", "deliveries", "letters", "history", "now")
@@ -156,7 +158,7 @@ def show_(
         show.line(f"letter:      {version}{letter['language']}, {readers}, {size}, {show.printable(letter['subject'])}")
     for one in report["history"]:
         show.line(f"{one['did'] + ':':12} {one['at']} by {one['by']}" + (f", {one['detail']}" if one["detail"] else ""))
-    show.table(("id", "role", "title"), [(a["id"], a["role"], a["title"]) for a in report["articles_printed"]])
+    show.table(("id", "role", "title"), [(a["id"], _role(a), a["title"]) for a in report["articles_printed"]])
     if deliveries:
         show.table(
             ("address", "state", "attempts", "code", "text", "at"),
@@ -164,61 +166,97 @@ def show_(
         )
 
 
+def _role(printed: "Mapping[str, Any]") -> str:
+    """Return how an article is printed: of one that is linked to beside another, beside which."""
+    return f"{printed['role']} in {printed['shown_as']}" if "shown_as" in printed else printed["role"] or ""
+
+
 @app.command()
 def audit(newsletter: NewsletterArgument = None, project: ProjectOption = None, json: JsonOption = False) -> None:
     """Account for every article: in which edition, shelved or dropped by whom, waiting, passed, under embargo."""
-    from digest.delivery.report import audit as account
+    from digest.delivery.report import audit as look_into
     from digest.delivery.report import revisions
     from digest.project import open_project
+    from digest.store import accounts
 
     with open_project(project) as opened:
-        found = account(opened, opened.newsletter(newsletter), _now())
+        found = look_into(opened, opened.newsletter(newsletter), _now())
         revised = revisions(opened, opened.newsletter(newsletter))
+        titles = {} if json else accounts.titles(opened.store, _shown(found.account))
     if json:
-        show.as_json({**_account_json(found), "revised": revised})
+        show.as_json({**_account_json(found.account), "revised": revised, **_book_json(found)})
     else:
-        _print_account(found, revised)
-    if found.unexplained:
-        show.say(f"unexplained articles: {len(found.unexplained)}; look with: digest articles show ID")
+        _print_account(found.account, titles, revised)
+        if found.faults:
+            _print_book(found)
+    if found.account.unexplained:
+        show.say(f"unexplained articles: {len(found.account.unexplained)}; look with: digest articles show ID")
+    for fault in found.faults:
+        show.say(f"unexplained: {fault}")
+    if not found.is_sound:
         raise typer.Exit(1)
 
 
-def _print_account(found: "Account", revised: dict[str, list[dict[str, Any]]]) -> None:
+def _groups(found: "Account") -> "dict[str, Sequence[int]]":
+    return {
+        "waiting": found.waiting, "pinned": found.pinned, "under embargo": found.embargoed, "expired": found.expired,
+        "passed": found.passed, "unexplained": found.unexplained,
+    }  # fmt: skip
+
+
+def _shown(found: "Account") -> "Iterator[int]":
+    """Yield the articles that are named by their titles: the first of each group, and what an editor took out."""
+    for some in _groups(found).values():
+        yield from some[:3]
+    yield from (number for number, _ in (*found.shelved, *found.dropped))
+
+
+def _print_account(found: "Account", titles: "Mapping[int, str]", revised: dict[str, list[dict[str, Any]]]) -> None:
     rows: list[tuple[str, int, str]] = []
     for key, articles in sorted(found.editions.items(), reverse=True):
         versions = ", ".join(f"{one['readers']:,} have version {one['version']}" for one in revised.get(key, ()))
         rows.append((f"in {key}", len(articles), versions))
-    groups: dict[str, list[Article]] = {
-        "waiting": found.waiting, "pinned": found.pinned, "under embargo": found.embargoed, "expired": found.expired,
-        "passed": found.passed, "unexplained": found.unexplained,
-    }  # fmt: skip
-    rows += [(name, len(some), _titles(some)) for name, some in groups.items() if some]
+    for name, some in _groups(found).items():
+        if some:
+            named = ", ".join(titles.get(number, str(number)) for number in some[:3])
+            rows.append((name, len(some), named + (f" and {len(some) - 3} more" if len(some) > 3 else "")))
     for name, pairs in (("shelved", found.shelved), ("dropped", found.dropped)):
-        rows += [(f"{name} by {by}", 1, article.title) for article, by in pairs]
+        rows += [(f"{name} by {by}", 1, titles.get(number, str(number))) for number, by in pairs]
     show.table(("where", "articles", ""), [*rows, ("all", found.articles, "")], right=("articles",))
 
 
-def _titles(articles: "list[Article]") -> str:
-    titles = ", ".join(article.title for article in articles[:3])
-    return titles + (f" and {len(articles) - 3} more" if len(articles) > 3 else "")
+def _print_book(found: "Audit") -> None:
+    columns = ("source", "found", "new", "changed", "unchanged", "refused", "articles")
+    rows = [
+        (one.source or "none", one.found, one.new, one.changed, one.unchanged, one.refused, one.articles)
+        for one in found.book
+    ]
+    if rows:
+        show.line("")
+        show.table(columns, rows, right=columns[1:])
 
 
 def _account_json(found: "Account") -> dict[str, Any]:
-    def numbers(articles: "list[Article]") -> list[int | None]:
-        return [article.id for article in articles]
-
     return {
         "newsletter": found.newsletter,
         "articles": found.articles,
-        "editions": {key: numbers(articles) for key, articles in sorted(found.editions.items())},
-        "waiting": numbers(found.waiting),
-        "pinned": numbers(found.pinned),
-        "embargoed": numbers(found.embargoed),
-        "expired": numbers(found.expired),
-        "shelved": [{"id": article.id, "by": by} for article, by in found.shelved],
-        "dropped": [{"id": article.id, "by": by} for article, by in found.dropped],
-        "passed": numbers(found.passed),
-        "unexplained": numbers(found.unexplained),
+        "editions": {key: list(articles) for key, articles in sorted(found.editions.items())},
+        "waiting": list(found.waiting),
+        "pinned": list(found.pinned),
+        "embargoed": list(found.embargoed),
+        "expired": list(found.expired),
+        "shelved": [{"id": number, "by": by} for number, by in found.shelved],
+        "dropped": [{"id": number, "by": by} for number, by in found.dropped],
+        "passed": list(found.passed),
+        "unexplained": list(found.unexplained),
+    }
+
+
+def _book_json(found: "Audit") -> dict[str, Any]:
+    names = ("source", "found", "new", "changed", "unchanged", "doubled", "refused", "articles")
+    return {
+        "book": [{name: getattr(one, name) for name in names} for one in found.book],
+        "faults": [{"source": fault.source, "message": fault.message} for fault in found.faults],
     }
 
 

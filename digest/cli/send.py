@@ -152,6 +152,8 @@ def _send_now(
             results += send_newsletter(project, settings, ways, wish, desk, dt.datetime.now(dt.UTC))
             if results[-1].now.interrupted:
                 break
+    if collect:
+        _note_missing(project, results, is_trial=wish.dry_run)
     return max([code, *(result.exit_code for result in results)], key=WEIGHT.index)
 
 
@@ -184,7 +186,8 @@ def _send_due(
     try:
         with alone(project):
             now = dt.datetime.now(dt.UTC)
-            if collect and any(is_new(project, one, now) for one in wanted):
+            has_collected = collect and any(is_new(project, one, now) for one in wanted)
+            if has_collected:
                 code = _collect(project)
             for settings in wanted:
                 try:
@@ -196,6 +199,8 @@ def _send_due(
                     code = max(code, error.exit_code, key=WEIGHT.index)
                 if results and results[-1].now.interrupted:
                     break
+            if has_collected:
+                _note_missing(project, results, is_trial=False)
     except BusyError:
         return 0  # another run is at it, and does what we would
     return max([code, *(result.exit_code for result in results)], key=WEIGHT.index)
@@ -218,10 +223,11 @@ def _tell_editors(project: "Project", known: Sequence[str] = ()) -> None:
     That they have to wait is not said where what a relay said, ``known``, has been shown already.
     """
     from digest.delivery.notices import send_notices
-    from digest.operation.expect import note_missing
+    from digest.operation.expect import note_missing, note_sources
 
     now = dt.datetime.now(dt.UTC)
     note_missing(project, now)
+    note_sources(project, now)
     for warning in send_notices(project, now):
         if not any(words and words in warning for words in known):
             show.say(f"warning: {warning}")
@@ -229,10 +235,31 @@ def _tell_editors(project: "Project", known: Sequence[str] = ()) -> None:
 
 def _collect(project: "Project") -> int:
     """Collect from all sources; one that fails never stops a send, but the run is then only partly done."""
-    from digest.cli.articles import report_problems
-    from digest.collect.take import collect_sources
+    from digest.cli.collect import report_problems
+    from digest.collect.collecting import collect_sources
 
     return 3 if report_problems(collect_sources(project, [], dt.datetime.now(dt.UTC))) else 0
+
+
+def _note_missing(project: "Project", results: "list[Result]", *, is_trial: bool) -> None:
+    """Let editions say which of their sources could not be had; an edition that is there remembers it."""
+    from digest.collect.health import missing
+    from digest.delivery.report import find_edition
+    from digest.delivery.wish import Ending
+    from digest.store import steering
+
+    without = missing(project)
+    for result in results:
+        lost = without.get(result.edition["newsletter"], [])
+        result.edition["missing"] = lost
+        words = "; ".join(f"{one['source']}: {one['error']}" for one in lost)
+        if words and show.is_terminal():
+            show.say(f"{result.key}: without what could not be had: {words}")
+        if words and result.ending is Ending.RAN and not is_trial:
+            edition = find_edition(project, result.key).edition.id
+            assert edition is not None
+            deed = steering.Deed("collected in part", "digest", dt.datetime.now(dt.UTC), words)
+            steering.note_to(project.store, edition, deed)
 
 
 def _send_test(

@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from email.utils import parseaddr
 
+from digest.collect.health import Health
 from digest.delivery.wish import Result
 from digest.models import Edition, Notice, NoticeKind
 from digest.project import Project
@@ -55,6 +56,24 @@ def deferred(
     wall = until.astimezone(known.zone if known else dt.UTC).strftime("%Y-%m-%d %H:%M")
     facts = {"edition": key, "count": count, "words": words, "until": wall}
     notices.write(project.store, _to_editors(project, newsletter, NoticeKind.DEFERRED, key, facts, now))
+
+
+def sources(project: Project, troubled: Sequence[Health], now: dt.datetime) -> None:
+    """Write one alert of all sources that have failed for long or have ended, and remember that it has been told."""
+    newsletter = next((name for one in troubled for name in one.newsletters), next(iter(project.file.newsletters), ""))
+    told = [one.state.source_id for one in troubled]
+    facts = {"sources": [_of_source(one) for one in troubled]}
+    key = _mark(" ".join(f"{one.settings.name} {one.state.failing_since or one.state.ended_at}" for one in troubled))
+    made = _to_editors(project, newsletter, NoticeKind.SOURCES, key, facts, now)
+    if made:
+        notices.write_of_sources(project.store, made, told, now)
+
+
+def _of_source(one: Health) -> list[object]:
+    """Return what its alert says of a source: name, place, the last words, since when, and whether it is for good."""
+    since = one.state.ended_at or one.state.failing_since
+    wall = since.strftime("%Y-%m-%d %H:%M UTC") if since else ""
+    return [one.settings.name, one.place, one.state.last_error, wall, one.word == "ended"]
 
 
 def _to_editors(

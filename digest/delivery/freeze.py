@@ -6,14 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from digest.delivery import crash
-from digest.edition.layout import Layout, lay_out
+from digest.edition.layout import Layout, Story, lay_out
 from digest.edition.select import Choice, choose
+from digest.edition.stories import stories
 from digest.letter.compose import compose
 from digest.letter.frame import Frame
 from digest.letter.keys import keys_for
 from digest.letter.templates import Templates, open_templates
 from digest.locale import available
-from digest.models import Edition, Letter, MailingList, Newsletter
+from digest.models import Edition, Letter, MailingList, Newsletter, Source
 from digest.project import Project
 from digest.settings import NewsletterSettings
 from digest.store import articles, editions, names, people
@@ -61,16 +62,35 @@ def draft(
     assert row.id is not None
     list_ids = tuple(_list_number(project, name, now) for name in newsletter.lists)
     readers = people.languages(project.store, row.id, list_ids)
-    first = not editions.has_frozen(project.store, row.id)
-    candidates = articles.candidates(project.store, row.id)
-    choice = choose(candidates, date, newsletter.zone, now, newsletter.lookback_days if first else None)
-    layout = lay_out(choice.chosen, date, newsletter.zone, newsletter.max_articles)
+    choice = choice_for(project, newsletter, row.id, date, now)
+    found = stories_in(project, newsletter, choice, date)
+    layout = lay_out(choice.chosen, date, newsletter.zone, newsletter.max_articles, found)
     languages, letter_of = _variants(newsletter.language, readers)
     bounces = project.environment.bounce_address
     letters = render(project, newsletter, row, layout, languages, bounces, now, test=test) if layout.count else ()
     return Draft(
         newsletter, row, date, number, now, choice, layout, letters, letter_of, list_ids, sum(readers.values())
     )
+
+
+def choice_for(
+    project: Project, newsletter: NewsletterSettings, newsletter_id: int, date: dt.date, now: dt.datetime
+) -> Choice:
+    """Return what would go into the edition of a date now."""
+    first = not editions.has_frozen(project.store, newsletter_id)
+    candidates = articles.candidates(project.store, newsletter_id)
+    return choose(candidates, date, newsletter.zone, now, newsletter.lookback_days if first else None)
+
+
+def stories_in(project: Project, newsletter: NewsletterSettings, choice: Choice, date: dt.date) -> tuple[Story, ...]:
+    """Return the stories that several sources tell, among what would go into an edition."""
+    return stories(choice.chosen, newsletter.same_story, preferred(project), date, newsletter.zone)
+
+
+def preferred(project: Project) -> set[int]:
+    """Return the numbers of the sources that digest.toml prefers."""
+    sources = project.file.sources
+    return {at for at, name in names.names(project.store, Source).items() if name in sources and sources[name].prefer}
 
 
 def render(
@@ -122,7 +142,7 @@ def _frame(
     *,
     test: bool,
 ) -> Frame:
-    lists = project.file.lists
+    lists, sources = project.file.lists, project.file.sources
     titles = tuple(lists[name].title or name if name in lists else name for name in newsletter.lists)
     return Frame(
         newsletter=newsletter,
@@ -131,6 +151,9 @@ def _frame(
         bounce_address=bounce_address,
         date=now.astimezone(newsletter.zone),
         list_titles=titles,
+        source_titles={
+            at: sources[name].title for at, name in names.names(project.store, Source).items() if name in sources
+        },
         test=test,
     )
 
@@ -167,6 +190,7 @@ def _plan(project: Project, made: Draft, *, rehearsal: bool) -> editions.Freezin
         dkim=[key.frozen() for key in keys_for(project, made.newsletter.sender[1])],
         rendered=made.choice.chosen,
         roles=made.layout.roles(),
+        shown_as=made.layout.shown_as(),
         passed=[article.id for article in made.choice.passed if article.id is not None],
         letters=made.letters,
         letter_of=made.letter_of,

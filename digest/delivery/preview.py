@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from digest.delivery.embargo import require_free
 from digest.delivery.freeze import draft, primary
 from digest.errors import DigestError
 from digest.letter.stamp import Reader, open_letter
@@ -36,7 +37,7 @@ def preview(
     now: dt.datetime,
 ) -> Written:
     """Write edition.html, edition.txt and message.eml into a folder, as one subscriber would get them when named."""
-    frozen = _frozen(project, newsletter, date or newsletter.date_at(now))
+    frozen = _frozen(project, newsletter, date or newsletter.date_at(now), now)
     if frozen is not None:
         key, count, letters = frozen
     else:
@@ -60,14 +61,22 @@ def preview(
     return Written(key, count, tuple(folder / name for name in files))
 
 
-def _frozen(project: Project, newsletter: NewsletterSettings, date: dt.date) -> tuple[str, int, list[Letter]] | None:
-    """Return the letters of an edition that is frozen already: what is looked at is what its readers get."""
+def _frozen(
+    project: Project, newsletter: NewsletterSettings, date: dt.date, now: dt.datetime
+) -> tuple[str, int, list[Letter]] | None:
+    """Return the letters of an edition that is frozen already: what is looked at is what its readers get.
+
+    Raises UnderEmbargo when they print what has come under embargo since: a preview is shown around.
+    """
     newsletter_id = names.find(project.store, Newsletter, newsletter.name)
     edition = editions.find(project.store, newsletter_id, date) if newsletter_id is not None else None
     if edition is None or edition.id is None or edition.state in editions.UNBOUND:
         return None
     listed = editions.listing(project.store, numbers=[edition.id])[0]
-    return listed.key, listed.articles, editions.letters(project.store, edition.id)
+    letters = editions.letters(project.store, edition.id)
+    newest = [letter.id or 0 for letter in letters if letter.version == letters[-1].version]
+    require_free(project, edition, listed.key, newest, now)
+    return listed.key, listed.articles, letters
 
 
 def _for(

@@ -1,22 +1,25 @@
 """Editions as commands and scripts see them: the contract's counts, which add up to the audience."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from digest.delivery import emergency
 from digest.delivery.options import Now
 from digest.edition.audit import Account, account_for
+from digest.edition.book import Fault, faults
 from digest.errors import DigestError
 from digest.letter.identity import message_id
 from digest.models import DeliveryState, Newsletter
 from digest.project import Project
 from digest.settings import NewsletterSettings
-from digest.store import articles, editions, names, standing, steering
+from digest.store import accounts, articles, editions, names, standing, steering
 from digest.store.deliveries import doubts as in_doubt
 from digest.store.deliveries import listing as deliveries_of
 from digest.store.deliveries import readers_of_letters
 from digest.store.editions import Listed
+from digest.store.sources import Balance
 
 
 class NoSuchEdition(DigestError):
@@ -95,7 +98,12 @@ def edition_report(project: Project, key: str, *, deliveries: bool) -> dict[str,
             for one in steering.history(project.store, edition.id)
         ],
         "articles_printed": [
-            {"id": article.id, "title": article.title, "role": place.role and place.role.value}
+            {
+                "id": article.id,
+                "title": article.title,
+                "role": place.role and place.role.value,
+                **({"shown_as": place.shown_as} if place.shown_as else {}),
+            }
             for article, place in articles.printed_in(project.store, edition.id)
         ],
     }
@@ -167,8 +175,26 @@ def _deliveries(project: Project, listed: Listed) -> list[dict[str, Any]]:
     ]
 
 
-def audit(project: Project, newsletter: NewsletterSettings, now: dt.datetime) -> Account:
-    """Return the account of every article of a newsletter, and of those that are placed nowhere."""
-    number = names.find(project.store, Newsletter, newsletter.name)
-    placed = articles.listing(project.store, newsletter_id=number or 0)
-    return account_for(newsletter.name, placed, articles.without_place(project.store), now)
+@dataclass(frozen=True)
+class Audit:
+    """The account of a newsletter's articles, and the book of all sources."""
+
+    account: Account
+    book: Sequence[Balance]
+    faults: Sequence[Fault]
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether everything is explained."""
+        return not (self.account.unexplained or self.faults)
+
+
+def audit(project: Project, newsletter: NewsletterSettings, now: dt.datetime) -> Audit:
+    """Return the account of every article of a newsletter and of those that are placed nowhere, and the book."""
+    number = names.find(project.store, Newsletter, newsletter.name) or 0
+    nowhere = accounts.without_place(project.store)
+    account = accounts.read_places(
+        project.store, number, lambda places: account_for(newsletter.name, places, nowhere, now)
+    )
+    balances, lost = accounts.book(project.store)
+    return Audit(account, balances, faults(balances, lost, len(nowhere)))

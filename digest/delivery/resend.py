@@ -4,6 +4,7 @@ import asyncio
 import datetime as dt
 from dataclasses import replace
 
+from digest.delivery.embargo import require_free
 from digest.delivery.freeze import primary
 from digest.delivery.options import Watch
 from digest.delivery.roads import Roads, options
@@ -61,6 +62,7 @@ def resend(
             raise StillOpen(known.address, listed, had.state)
         signers = signers_of(project, edition, listed.key)
         letter = _letter_for(editions.letters(project.store, number_of(listed)), known.language)
+        require_free(project, edition, listed.key, [had.letter_id if had is not None else letter.id or 0], now)
         if not roads.rehearsal:
             home.begin_generation(project.store)
         lease = ledger.take_lease(project.store, now)

@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Sequence
 
 from digest.delivery.examine import examine
-from digest.delivery.freeze import Draft, newsletter_row, render
+from digest.delivery.freeze import Draft, newsletter_row, preferred, render
 from digest.delivery.preflight import Verdict
 from digest.delivery.roads import Roads
 from digest.delivery.run import TRIES
@@ -13,7 +13,8 @@ from digest.delivery.steer import Steered, again, deed, number_of, once_quiet, t
 from digest.delivery.verbs import Verb
 from digest.delivery.wish import Wish
 from digest.edition.layout import lay_out
-from digest.edition.select import Choice
+from digest.edition.select import Choice, is_public
+from digest.edition.stories import frozen
 from digest.errors import DigestError, HeldError
 from digest.letter.keys import domain_of, keys_for
 from digest.models import Edition, Letter, Placement
@@ -40,6 +41,17 @@ class StillChanging(DigestError):
 
     def __init__(self, key: str) -> None:
         super().__init__(f"{key} is not revised: its articles keep changing; run this again when they are quiet")
+        self.key = key
+
+
+class NothingLeft(DigestError):
+    """A revision was asked for when every article of the edition is under embargo or has expired."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            f"{key} is not revised: all its articles are under embargo or have expired; "
+            "digest editions cancel calls off what is left of it"
+        )
         self.key = key
 
 
@@ -78,13 +90,18 @@ def revise(
 
 def _revised(project: Project, listed: Listed, now: dt.datetime) -> Draft:
     newsletter, edition = project.newsletter(listed.newsletter), listed.edition
-    printed = [(article, _as_chosen(place)) for article, place in articles.printed_in(project.store, number_of(listed))]
-    layout = lay_out(printed, edition.date, newsletter.zone, newsletter.max_articles)
+    bound = [(article, _as_chosen(place)) for article, place in articles.printed_in(project.store, number_of(listed))]
+    printed = [pair for pair in bound if is_public(pair[0], now)]
+    if not printed:
+        raise NothingLeft(listed.key)
+    liked = preferred(project)
+    told = frozen(bound, lambda article: is_public(article, now), newsletter.same_story, liked, newsletter.zone)
+    layout = lay_out(printed, edition.date, newsletter.zone, newsletter.max_articles, told)
     languages = list(dict.fromkeys(letter.language for letter in editions.letters(project.store, number_of(listed))))
     row = newsletter_row(project, newsletter, now)
     # Return paths are made as they were at the freeze, whatever DIGEST_BOUNCE_ADDRESS is now.
     letters = render(project, newsletter, row, layout, languages, edition.bounce_address, now)
-    choice, list_ids = Choice(tuple(printed)), tuple(edition.list_ids)
+    choice, list_ids = Choice(tuple(bound)), tuple(edition.list_ids)
     left = revision.to_revise(project.store, number_of(listed))
     return Draft(newsletter, row, edition.date, edition.number, now, choice, layout, letters, {}, list_ids, left)
 
@@ -97,6 +114,7 @@ def _plan(project: Project, listed: Listed, made: Draft) -> Revision:
         letters=made.letters,
         seen={article.id: article.changed_at for article, _ in made.choice.chosen if article.id is not None},
         roles=made.layout.roles(),
+        shown_as=made.layout.shown_as(),
         dkim=_keys(project, listed.edition, earlier, made.newsletter.sender[1]),
     )
 

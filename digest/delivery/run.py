@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from digest.delivery import alerts
+from digest.delivery.embargo import UnderEmbargo, require_free_to_go
 from digest.delivery.examine import examine
 from digest.delivery.options import Now
 from digest.delivery.preflight import Finding, Level, Verdict
@@ -246,7 +247,8 @@ def _go(
         home.begin_generation(project.store)
     try:
         signers = signers_of(project, edition, listed.key)
-    except KeyGone as error:
+        require_free_to_go(project, edition, listed.key, dt.datetime.now(dt.UTC))
+    except (KeyGone, UnderEmbargo) as error:
         return _kept(project, edition, listed, error, desk)
     how = replace(options(project, roads, wish.wait, wish.in_doubt), signers=signers)
     watch = desk.watch(listed.key)
@@ -259,10 +261,11 @@ def _go(
     return result
 
 
-def _kept(project: Project, edition: Edition, listed: Listed, error: KeyGone, desk: Desk) -> Result:
-    """Return that an edition waits for its key, which the editors are told; what else there is to send goes on."""
+def _kept(project: Project, edition: Edition, listed: Listed, error: KeyGone | UnderEmbargo, desk: Desk) -> Result:
+    """Return that an edition waits for its key, or for an embargo to end; what else there is to send goes on."""
     newsletter = project.file.newsletters.get(listed.newsletter)
     if newsletter is not None and not desk.is_attended:
         now = dt.datetime.now(dt.UTC)
         notices.write(project.store, alerts.held(project, newsletter, listed.key, [str(error)], now))
-    return _result(project, edition, Ending.HELD, findings=(Finding("dkim", Level.HOLD, str(error), "domains"),))
+    rule, where = ("dkim", "domains") if isinstance(error, KeyGone) else ("embargo", listed.key)
+    return _result(project, edition, Ending.HELD, findings=(Finding(rule, Level.HOLD, str(error), where),))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from digest.collect.take import collect_sources
+from digest.collect.collecting import collect_sources
 from digest.delivery.preview import preview
 from digest.delivery.roads import roads
 from digest.delivery.run import alone, send_newsletter

@@ -1,7 +1,8 @@
-"""The dog that did not bark: a scheduled edition that is neither out nor empty when it was expected."""
+"""The dog that did not bark: a scheduled edition that is not out when it was expected, a source that is silent."""
 
 import datetime as dt
 
+from digest.collect.health import Health, unwell
 from digest.delivery import alerts
 from digest.models import DeliveryState, Edition, EditionState, Newsletter
 from digest.operation.due import expected
@@ -11,6 +12,7 @@ from digest.settings import NewsletterSettings
 from digest.store import editions, names, standing
 from digest.store.articles import edition_key
 
+LASTING = dt.timedelta(days=1)  #: from which on a source that fails is worth a mail
 #: States in which a date is done with, whatever came of it.
 DONE = (EditionState.SENT, EditionState.REHEARSED, EditionState.EMPTY, EditionState.CANCELLED)
 
@@ -26,6 +28,21 @@ def note_missing(project: Project, now: dt.datetime) -> None:
         if not _is_out(project, edition):
             key = edition_key(newsletter.name, slot.date, 1)
             alerts.missing(project, newsletter, key, by, edition.state if edition else "", now)
+
+
+def note_sources(project: Project, now: dt.datetime) -> None:
+    """Write an alert of the sources that have failed for a day, or have ended; each is told of once."""
+    troubled = [one for one in unwell(project) if one.state.told_at is None and _is_lasting(one, now)]
+    if troubled:
+        alerts.sources(project, troubled, now)
+
+
+def _is_lasting(one: Health, now: dt.datetime) -> bool:
+    """Return whether a source will not mend itself soon: one that is asked once a day may miss one day."""
+    since = one.state.failing_since
+    return one.word == "ended" or (
+        one.word == "failing" and one.state.failures > 1 and since is not None and now - since >= LASTING
+    )
 
 
 def _last_expected(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from digest.collect.health import unwell
 from digest.environment import is_readable_by_others
 from digest.models import EditionState
 from digest.project import Project
@@ -50,6 +51,7 @@ def needs(
         yield from _of_open(project, one, now, sending=sending)
     yield from _notices(project, now)
     yield from _lists(project)
+    yield from _sources(project, now)
     if is_readable_by_others(project.folder / ".env"):
         yield Need("other users of this machine can read it", ".env", f"chmod 600 {project.folder / '.env'}")
     if count := health.unplaced(project.store):
@@ -125,6 +127,25 @@ def _lists(project: Project) -> Iterator[Need]:
             yield Need("never brought in", f"subscribers/{name}.csv", f"digest subscribers sync {name}")
         elif saved > last + FRACTION:
             yield Need("changed since it was brought in", f"subscribers/{name}.csv", f"digest subscribers sync {name}")
+
+
+def _sources(project: Project, now: dt.datetime) -> Iterator[Need]:
+    """Yield the sources that bring nothing just now, and why."""
+    for one in unwell(project):
+        state, name = one.state, one.settings.name
+        when = _clock(project, next(iter(one.newsletters), None), now)
+        where, do = f"source {name}", f"digest sources resume {name}"
+        match one.word:
+            case "paused":
+                by = f" by {state.paused_by}" if state.paused_by else ""
+                yield Need(f"paused since {when(state.paused_at)}{by}" if state.paused_at else "paused", where, do)
+            case "ended":
+                since = f" since {when(state.ended_at)}" if state.ended_at else ""
+                yield Need(f"ended{since}: {state.last_error}", where, do)
+            case _:
+                since = f" since {when(state.failing_since)}" if state.failing_since else ""
+                later = f", next try {when(state.next_try)}" if state.next_try and state.next_try > now else ""
+                yield Need(f"failing{since}: {state.last_error}{later}", where, f"digest sources test {name}")
 
 
 def _saved_at(path: Path) -> dt.datetime | None:

@@ -2,11 +2,12 @@
 
 import datetime as dt
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from digest import __version__
+from digest.collect.health import unwell
 from digest.delivery.report import edition_json
 from digest.models import EditionState, NoticeState
 from digest.operation.needs import Need, Open, needs
@@ -40,6 +41,7 @@ class Status:
     versions: dict[str, str]
     installation: str
     notices: dict[str, int]
+    sources: Sequence[Mapping[str, Any]]  #: those that fail, have ended or are paused
 
     def as_json(self) -> dict[str, Any]:
         """Return what ``digest status --json`` prints."""
@@ -50,6 +52,7 @@ class Status:
             "versions": self.versions,
             "installation": self.installation,
             "notices": self.notices,
+            "sources": list(self.sources),
         }
 
 
@@ -81,6 +84,7 @@ def look(project: Project, now: dt.datetime) -> Status:
             "waiting": sum(counts[state] for state in health.WAITING),
             "failed": counts[NoticeState.FAILED],
         },
+        sources=[one.as_brief_json() for one in unwell(project)],
     )
 
 

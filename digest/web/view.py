@@ -1,5 +1,6 @@
 """A letter on the web: as it was mailed to the reader whose link it is."""
 
+import datetime as dt
 import email
 import email.policy
 import re
@@ -11,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from digest import tokens
+from digest.delivery.embargo import free
 from digest.letter.identity import Identity
 from digest.letter.stamp import open_letter
 from digest.models import Letter
@@ -36,7 +38,7 @@ def answer(site: Site, request: Request) -> Response:
     project = site.project()
     edition_id, subscriber_id = tokens.read(project.keys, Purpose.VIEW, request.path_params["token"])
     listed = next(iter(editions.listing(project.store, numbers=[edition_id])), None)
-    letters = editions.letters(project.store, edition_id)
+    letters, _ = free(project, edition_id, editions.letters(project.store, edition_id), dt.datetime.now(dt.UTC))
     copy = copy_of(project.store, edition_id, subscriber_id)
     letter = _chosen(letters, copy, request.query_params.get("version"))
     if listed is None or letter is None:
@@ -90,7 +92,7 @@ def _bar(
 ) -> tuple[str, str] | None:
     """Return what stands above a letter of which there are several versions, as HTML and as text."""
     newest = max(letters, key=lambda one: one.version)
-    if newest.version == 1:
+    if all(one.version == newest.version for one in letters):  # there is one only, or the others are under embargo
         return None
     newsletter = newsletter_called(site.project().file, listed.newsletter)
     words = words_for_request(request, [letter.language])

@@ -14,7 +14,11 @@ from tests.commands import Ended
 DATE = ("--date", "2025-11-30")
 TAKEN = ["source", "file", "found", "new", "changed", "unchanged", "skipped", "error"]
 BRIEF = ["id", "title", "url", "published", "placements"]
-WHOLE = [*BRIEF, "subtitle", "lead", "body", "section", "author", "image", "language", "source", "first_seen"]
+WHOLE = [
+    *(*BRIEF, "subtitle", "lead", "body", "section", "author", "image", "language", "embargo_until"),
+    *("expires", "source"),
+    *("first_seen", "outdated_at", "stories"),
+]
 ROW = {
     "title": "Truckar",
     "url": "https://nytt.example.com/truckar",

@@ -15,6 +15,11 @@ from tests.serving import serving
 #: Every command that opens the store, with arguments that it takes.
 ON_STORE = [
     ("collect",),
+    ("sources", "list"),
+    ("sources", "add", "http://127.0.0.1:1/rss"),
+    ("sources", "test", "press"),
+    ("sources", "pause", "press"),
+    ("sources", "resume", "press"),
     ("articles", "import", "a.json"),
     ("articles", "add", "--title", "x"),
     ("articles", "edit", "1"),
@@ -62,6 +67,11 @@ EVERY = {
     ("demo",): "Do the whole job on the sample",
     ("config", "show"): "Print every setting",
     ("collect",): "Take in what the sources have",
+    ("sources", "list"): "List sources with their health",
+    ("sources", "add"): "Look at an address",
+    ("sources", "test"): "Fetch a source",
+    ("sources", "pause"): "Leave a source out",
+    ("sources", "resume"): "Collect a source again",
     ("articles", "import"): "Import articles from a file",
     ("articles", "add"): "Write an article by hand",
     ("articles", "edit"): "Change what an article says",
@@ -119,6 +129,8 @@ def takes_json(command: tuple[str, ...]) -> bool:
         return True
     if command[0] in ("articles", "subscribers", "schedule"):
         return command[1] in ("list", "show", "audit", "import", "sync", "erase")
+    if command[0] == "sources":
+        return command[1] in ("list", "add", "test")
     if command[0] == "db":
         return command[1] in ("backup", "restore", "check")
     return True

@@ -59,7 +59,7 @@ def test_json_is_the_contract_s(ready: Path, digest: Run) -> None:
     digest("send", "--date", "2025-11-30")
     said = digest("status", "--json").json
 
-    assert list(said) == ["schema", "editions", "running", "needs", "versions", "installation", "notices"]
+    assert list(said) == ["schema", "editions", "running", "needs", "versions", "installation", "notices", "sources"]
     assert said["editions"] == digest("editions", "list", "--json").json["editions"]
     assert (said["running"], said["needs"], said["notices"]) == (None, [], {"waiting": 0, "failed": 0})
 

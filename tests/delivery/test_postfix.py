@@ -25,6 +25,8 @@ dkim_key_file = "keys/d1.pem"
 dkim_ed25519_selector = "e1"
 dkim_ed25519_key_file = "keys/e1.pem"
 """
+#: What the queue manager says of its queue's disk where its clock and the machine's differ, as under a hypervisor.
+CLOCK = "file system clock|resetting file time stamps"
 EVERY = 10  #: mail's second signature is verified too: dkimpy takes 2 ms for each
 
 
@@ -66,7 +68,7 @@ def test_every_reader_gets_one_signed_letter_through_a_real_postfix(
     assert waiting == []
     assert len(re.findall(r"smtpd\[\d+\]: connect from", log)) <= CONNECTIONS + 1  # and the look whether it listens
     assert sum(map(int, re.findall(rf"disconnect from .* {by}=(\d+)", log))) == readers
-    said = re.findall(r"postfix/(?:smtpd|cleanup|qmgr|virtual)\[\d+\]: (?!warning: file system clock)(.*)", log)
+    said = re.findall(rf"postfix/(?:smtpd|cleanup|qmgr|virtual)\[\d+\]: (?!warning: (?:{CLOCK}))(.*)", log)
     bad = [words for words in said if re.search("improper|warning|error|fatal|panic|reject|lost connection", words)]
     assert bad == ["lost connection after CONNECT from localhost[127.0.0.1]"]  # the look
     as_sent = [mail.replace(b"\n", b"\r\n") for mail in mails]  # a Maildir has the lines of its system

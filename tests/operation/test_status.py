@@ -297,6 +297,6 @@ def test_json_is_the_contract_s(project: Project) -> None:
     frozen(project, EditionState.FROZEN)
     said = look(project, NOW).as_json()
 
-    assert list(said) == ["editions", "running", "needs", "versions", "installation", "notices"]
+    assert list(said) == ["editions", "running", "needs", "versions", "installation", "notices", "sources"]
     assert list(said["needs"][0]) == ["what", "where", "do"]
     assert isinstance(look(project, NOW), Status)

@@ -198,3 +198,12 @@ def test_a_version_that_there_is_not_is_404(mailed: Mailed, revised: Served, ver
 
 def test_a_letter_of_one_version_has_no_bar(mailed: Mailed, served: Served) -> None:
     assert "digest-revised" not in served.get(f"{mailed.view()}?version=1").text
+
+
+def test_a_letter_is_not_shown_while_it_prints_what_is_under_embargo(mailed: Mailed, served: Served) -> None:
+    mailed.do("UPDATE article SET embargo_until = '2999-01-01 00:00:00.000000' WHERE id = 1")
+    during = served.get(mailed.view())
+    mailed.do("UPDATE article SET embargo_until = '2020-01-01 00:00:00.000000', expires = '2020-01-01 00:00:00.000000'")
+    after = served.get(mailed.view())
+
+    assert (during.status, after.status) == (404, 200), "what has expired since was in the paper of that day"
