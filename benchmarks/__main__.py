@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from types import FrameType
 
-from benchmarks import far, going_on, letter, marks, send, signing, size, startup, store, whole
+from benchmarks import choosing, collect, far, going_on, letter, marks, send, signing, size, startup, store, whole
 from benchmarks.sinks import sink_name
 from benchmarks.timing import fsync_seconds
 
@@ -17,6 +17,8 @@ LONGEST = 900  #: seconds for all of them, in the default sizes; they should tak
 BENCHMARKS: dict[str, Callable[[argparse.Namespace], None]] = {
     "startup": lambda _: startup.run(),
     "letter": lambda _: letter.run(),
+    "collect": lambda options: collect.run(options.feeds),
+    "choosing": lambda options: choosing.run(options.articles),
     "store": lambda options: store.run(options.subscribers),
     "send": lambda options: send.run(options.readers),
     "far": lambda options: far.run(min(options.readers, 2000)),
@@ -36,6 +38,8 @@ def main() -> None:
     parser.add_argument("--subscribers", type=int, default=100_000, help="of the store (default: %(default)s)")
     parser.add_argument("--open", type=int, default=1_000_000, help="mails of the largest send (default: %(default)s)")
     parser.add_argument("--no-end", action="store_true", help=f"do not end them after {LONGEST} s")
+    parser.add_argument("--feeds", type=int, default=1000, help="to collect from (default: %(default)s)")
+    parser.add_argument("--articles", type=int, default=1_000_000, help="to choose from (default: %(default)s)")
     options = parser.parse_args()
     unknown = [name for name in options.names if name not in BENCHMARKS]
     if unknown:
