@@ -93,7 +93,10 @@ def _ask(first: "FirstLook") -> dt.date | None:
     brings = f"{several(first.found, 'article')}, {first.old:,} of them from before {first.earliest}"
     show.say(f"{first.source} is new: it brings {brings}")
     while True:
-        answer = typer.prompt(f"Take which? ({ANSWERS})", default="lookback", err=True).strip().lower()
+        try:
+            answer = typer.prompt(f"Take which? ({ANSWERS})", default="lookback", err=True).strip().lower()
+        except typer.Abort:  # the end of input answers nothing
+            return None
         if answer in ("lookback", "all", "none"):
             return {"lookback": None, "all": EVERYTHING, "none": NOTHING}[answer]
         try:

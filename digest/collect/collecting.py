@@ -4,15 +4,16 @@ import asyncio
 import datetime as dt
 import random
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
+from threading import Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from digest.collect.answers import FetchFailed, next_try
 from digest.collect.homes import Homes, settle, signature, zone_of
 from digest.collect.local import look_at
 from digest.collect.rows import Found
-from digest.collect.take import Ask, Taken, lookback, take
+from digest.collect.take import Ask, FirstLook, Taken, lookback, take
 from digest.errors import ConfigError, StoreError, nearest
 from digest.models import SourceState
 from digest.notation import masked
@@ -95,7 +96,9 @@ async def _round(
     gate = asyncio.Semaphore(AT_ONCE)
     waiting: list[Future[None]] = []
     loop = asyncio.get_running_loop()
+    stopped: Future[None] = Future()
     with ThreadPoolExecutor(1, "collecting") as threads:
+        ask = _until(stopped, ask)
 
         def aside(work: Callable[[], T]) -> "asyncio.Future[T]":
             return loop.run_in_executor(threads, work)
@@ -128,10 +131,35 @@ async def _round(
             async def collect_and_tell(settings: SourceSettings) -> Taken:
                 return _told(await collect(settings), tell)
 
-            taken = await asyncio.gather(*(collect_and_tell(settings) for settings in chosen))
+            try:
+                taken = await asyncio.gather(*(collect_and_tell(settings) for settings in chosen))
+            finally:
+                stopped.set_result(None)
     for one in waiting:
         one.result()
     return list(taken)
+
+
+def _until(stopped: "Future[None]", ask: Ask) -> Ask:
+    """Return how somebody is asked who may stop us instead of answering: nobody waits for the answer then."""
+
+    def asked(first: FirstLook) -> dt.date | None:
+        answer: Future[dt.date | None] = Future()
+
+        def hear() -> None:
+            try:
+                answer.set_result(ask(first))
+            except BaseException as error:  # noqa: BLE001  it belongs to whoever wants the answer
+                answer.set_exception(error)
+
+        Thread(target=hear, name="asking", daemon=True).start()
+        either: list[Future[Any]] = [answer, stopped]
+        wait(either, return_when=FIRST_COMPLETED)
+        if not answer.done():
+            raise asyncio.CancelledError
+        return answer.result()
+
+    return asked
 
 
 def _fault(error: Exception) -> "Visit":

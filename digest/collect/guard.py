@@ -12,6 +12,8 @@ MAPPED = ipaddress.ip_network("::ffff:0:0/96")
 COMPATIBLE = ipaddress.ip_network("::/96")
 NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052, 2.1
 SIX_TO_FOUR = ipaddress.ip_network("2002::/16")  # RFC 3056
+#: Where clouds answer a machine of theirs with its secrets, outside of what is link-local: Azure, Oracle, AWS, Alibaba.
+METADATA = frozenset(map(ipaddress.ip_address, ("168.63.129.16", "192.0.0.192", "fd00:ec2::254", "100.100.100.200")))
 #: Numbers as inet_aton and browsers read them: 2130706433, 0x7f.1, 017700000001.
 NUMBER = re.compile(r"(0x[0-9a-f]*|[0-9]+)", re.IGNORECASE)
 
@@ -76,7 +78,7 @@ def check_address(address: Address, *, private: bool) -> None:
     addresses, where clouds keep their metadata, multicast, unspecified and reserved ones.
     """
     real = embedded(address)
-    if real.is_link_local or real.is_multicast or real.is_unspecified or _is_reserved(real):
+    if real.is_link_local or real.is_multicast or real.is_unspecified or _is_reserved(real) or real in METADATA:
         raise Refused(f"{real} is no address of a server")
     if not real.is_global and not private:
         raise Refused(f"{real} is in a private network; if the source really is there, write private = true")

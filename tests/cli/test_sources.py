@@ -1,11 +1,15 @@
 """``digest sources``, and collecting from the web."""
 
 import datetime as dt
+import fcntl
 import json
+import os
 import re
 import sqlite3
 import stat
+import subprocess
 import sys
+import termios
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -262,6 +266,30 @@ def test_a_person_at_a_terminal_is_asked_about_a_new_source(
     assert "feed is new: it brings 1 article, 1 of them from before" in collected.err
     assert len(asked) == 2
     assert digest("articles", "list", "--state", "passed", "--json").json["articles"] == []
+
+
+def test_a_person_may_stop_instead_of_answering(ready: Path, web: WebServer, digest: Run) -> None:
+    import pty
+
+    digest("send", "--date", "2025-11-30", "--wait", "0")
+    web.replies["/rss"] = answer(a_feed(items=an_item("Gammal", pubDate="Tue, 01 Jan 2019 12:00:00 GMT")))
+    with_feed(ready, web)
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "digest", "collect"]
+    with subprocess.Popen(
+        command, cwd=ready, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(theirs, termios.TIOCSCTTY, 0),
+    ) as process:  # fmt: skip
+        os.close(theirs)
+        said = b""
+        while b"Take which?" not in said:
+            said += os.read(ours, 4096)
+        os.write(ours, b"\x03")
+        code = process.wait(20)
+    os.close(ours)
+
+    assert code == 130
+    assert len(digest("articles", "list", "--json").json["articles"]) == 2
 
 
 def test_options_of_a_new_source_exclude_each_other(project: Path, digest: Run) -> None:
