@@ -47,9 +47,14 @@ class TokenCommand:
         """
         if self._token in (None, refused):
             if self._running is None or self._running.done():
-                self._running = asyncio.create_task(self._run())
-            self._token = await asyncio.shield(self._running)
+                self._running = asyncio.create_task(self._renew())
+            return await asyncio.shield(self._running)
         assert self._token is not None
+        return self._token
+
+    async def _renew(self) -> str:
+        # Set here: between its end and the moment that who waits for it goes on, another may come with the old one.
+        self._token = await self._run()
         return self._token
 
     async def _run(self) -> str:
@@ -69,17 +74,20 @@ class TokenCommand:
 
     async def _printed(self) -> tuple[bytes, int]:
         """Return the first line of what the command prints, and how it ended."""
-        process = await asyncio.create_subprocess_shell(
-            self._command,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,  # it may hold secrets, and would end up in cron's mail
-            cwd=self._folder,
-            env={**os.environ, **self._environ},
-            start_new_session=True,  # so that what the shell has started ends with it
+        spawning = asyncio.ensure_future(
+            asyncio.create_subprocess_shell(
+                self._command,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.DEVNULL,  # it may hold secrets, and would end up in cron's mail
+                cwd=self._folder,
+                env={**os.environ, **self._environ},
+                start_new_session=True,  # so that what the shell has started ends with it
+            )
         )
-        assert process.stdout is not None
         try:
+            process = await asyncio.shield(spawning)
+            assert process.stdout is not None
             try:
                 line = await process.stdout.readline()
             except ValueError:  # over 64 kB
@@ -88,6 +96,7 @@ class TokenCommand:
                 pass
             return line, await process.wait()
         finally:
+            process = await spawning  # it may have begun already when we are cut off in the middle of that
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             await process.wait()

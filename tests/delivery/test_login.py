@@ -201,6 +201,19 @@ async def test_token_that_is_refused_is_renewed(tmp_path: Path, answer: bytes) -
     assert runs(tmp_path) == 2
 
 
+async def test_a_token_that_has_just_been_renewed_is_not_renewed_again(tmp_path: Path) -> None:
+    command = a_command(tmp_path)
+    first = await command.token()
+    renewing = asyncio.create_task(command.token(refused=first))
+    await asyncio.sleep(0)
+    assert command._running is not None
+    while not command._running.done():
+        await asyncio.sleep(0)
+    late = await command.token(refused=first)  # before who has waited for it goes on
+
+    assert (late, await renewing, runs(tmp_path)) == (late, late, 2)
+
+
 async def test_token_is_renewed_once_and_then_the_login_is_refused(tmp_path: Path) -> None:
     async with RecordingServer(script=wanting("another")) as server:
         error = await refusal(relay_at(server, "editor@", a_command(tmp_path)))
