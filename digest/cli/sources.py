@@ -84,12 +84,13 @@ def add(
         if name is not None:
             _check_name(opened, name)
         letters = [opened.newsletter(one).name for one in newsletter or ()]
+        flags = {"private": private, "extract": extract, "query": query}
+        given = {key: value for key, value in flags.items() if value}
         if "://" not in url and Path(url).is_file():
-            blocks, count = _of_opml(opened, Path(url), letters)
+            blocks, count = _of_opml(opened, Path(url), letters, given)
             shown: dict[str, Any] = {"sources": count}
         else:
-            flags = {"private": private, "extract": extract, "query": query}
-            seen = _look(opened, url, name, {key: value for key, value in flags.items() if value})
+            seen = _look(opened, url, name, given)
             for known in opened.file.sources.values():
                 if is_same_place(known, seen.settings):
                     raise ConfigError(f"digest.toml has it already: [sources.{known.name}]")
@@ -101,9 +102,11 @@ def add(
             append(opened.folder, blocks)
     if json:
         show.as_json({**shown, "block": blocks, "written": write and bool(blocks)})
+    elif not blocks:
+        show.say("no feed in it that digest.toml does not have already")
     else:
         show.line(blocks.rstrip("\n"))
-        show.say("written to digest.toml" if write and blocks else "put this into digest.toml, or run it with --write")
+        show.say("written to digest.toml" if write else "put this into digest.toml, or run it with --write")
 
 
 def _look(project: "Project", place: str, name: str | None, given: "Mapping[str, object]") -> "Seen":
@@ -142,27 +145,34 @@ def _check_name(project: "Project", name: str) -> None:
         raise ConfigError(f"digest.toml has a source {name!r} already; take another --name")
 
 
-def _of_opml(project: "Project", path: Path, newsletters: "Sequence[str]") -> tuple[str, int]:
+def _of_opml(
+    project: "Project", path: Path, newsletters: "Sequence[str]", given: "Mapping[str, object]"
+) -> tuple[str, int]:
     """Return the blocks for the feeds of an OPML file that no source has yet, and how many they are."""
+    from digest.collect.adding import one_spelling
     from digest.collect.blocks import block, free_name
     from digest.collect.opml import read_opml
     from digest.settings import SourceSettings
 
+    if "query" in given:
+        raise typer.BadParameter("--query is for databases")
     try:
         listed = read_opml(path.read_bytes())
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
-    known = {one.feed for one in project.file.sources.values()}
+    known = {one_spelling(one.feed) for one in project.file.sources.values() if one.feed}
     names, blocks = set(project.file.sources), []
     for one in listed:
-        if one.feed in known:
+        place = one_spelling(one.feed)
+        if place in known:
             continue
         try:
-            settings = SourceSettings.model_validate({"name": free_name(one.title, names), "feed": one.feed})
+            settings = SourceSettings.model_validate({"name": free_name(one.title, names), "feed": one.feed, **given})
         except ValueError:
             show.say(f"left out {show.printable(one.title)}: its address is none of the web")
             continue
         names.add(settings.name)
+        known.add(place)
         blocks.append(block(settings, newsletters))
     return "\n".join(blocks), len(blocks)
 

@@ -74,8 +74,12 @@ def kind_here(place: Path) -> str | None:
 
 def is_same_place(one: SourceSettings, other: SourceSettings) -> bool:
     """Return whether two sources are the same, however their addresses are written; of a database the query counts."""
-    places = [canonical_link(each.place) or each.place for each in (one, other)]
-    return places[0] == places[1] and one.query == other.query
+    return one_spelling(one.place) == one_spelling(other.place) and one.query == other.query
+
+
+def one_spelling(place: str) -> str:
+    """Return the one spelling of an address; what is none on the web, or has a user in it, as it is."""
+    return canonical_link(place) or place
 
 
 def as_written(project: Project, place: Path) -> str:
@@ -175,8 +179,15 @@ def _as_page(project: Project, answer: "Answer", url: str, name: str | None, giv
 
 
 def _settings(project: Project, kind: str, url: str, name: str | None, given: Given) -> SourceSettings:
-    called = name or free_name(urlsplit(url).hostname or Path(url).stem or kind, project.file.sources)
+    called = name or free_name(_host(url) or Path(url).stem or kind, project.file.sources)
     return source_settings({kind: url, "name": called, **({"discover": True} if kind == "page" else {}), **given})
+
+
+def _host(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:  # "http://[::1": what is wrong with it is said where settings are read
+        return None
 
 
 def _fetcher(project: Project, make: "Callable[[], Fetcher] | None") -> "Fetcher":

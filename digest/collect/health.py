@@ -99,7 +99,7 @@ def missing(project: Project) -> dict[str, list[dict[str, str | None]]]:
     """Return by newsletter which of its sources could not be had when they were last tried, and why."""
     found: dict[str, list[dict[str, str | None]]] = {name: [] for name in project.file.newsletters}
     for one in unwell(project):
-        if one.word == "failing":
+        if one.word in ("failing", "ended"):  # one that is paused, somebody has left out
             for newsletter in one.newsletters:
                 words = {"source": one.settings.name, "error": one.state.last_error}
                 found[newsletter].append({**words, "last_ok": _instant(one.state.last_ok)})

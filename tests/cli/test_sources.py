@@ -173,6 +173,26 @@ def test_lists_of_feeds_come_in_and_go_out(project: Path, digest: Run) -> None:
     assert digest("sources", "add", "bad.opml").code == 1
 
 
+def test_list_of_feeds_brings_each_place_once_with_what_is_asked_for_it(project: Path, digest: Run) -> None:
+    spelled = ("https://a.example/rss", "https://A.example/rss/", "http://a.example/rss#top")
+    users = ("https://anna@b.example/rss", "https://bo@b.example/rss")
+    rows = "".join(f'<outline text="A" xmlUrl="{one}"/>' for one in (*spelled, *users))
+    (project / "feeds.opml").write_text(f"<opml><body>{rows}</body></opml>", encoding="utf-8")
+
+    assert digest("sources", "add", "feeds.opml", "--query", "SELECT 1").code == 2
+    added = digest("sources", "add", "feeds.opml", "--write", "--private", "--json")
+    assert added.json["sources"] == 3
+    assert added.json["block"].startswith('[sources.a]\nfeed = "https://a.example/rss"\nprivate = true\n\n[')
+    again = digest("sources", "add", "feeds.opml", "--write")
+    assert (again.code, again.out, again.err) == (0, "", "no feed in it that digest.toml does not have already\n")
+
+
+def test_address_that_is_none_is_refused_without_a_fault(project: Path, digest: Run) -> None:
+    refused = digest("sources", "add", "http://[::1", "--private")
+
+    assert (refused.code, refused.err) == (1, "digest: http://[::1: not fetched: it is no address of the web\n")
+
+
 def test_health_is_listed(project: Path, web: WebServer, digest: Run) -> None:
     with_feed(
         project, web, f'\n[sources.bad]\nfeed = "{web.url("/bad").replace("//", "//anna:secret@")}"\nprivate = true\n'

@@ -298,15 +298,16 @@ def test_feed_with_a_wrong_length_and_all_its_articles_is_fine(project: Project,
 def test_one_source_that_fails_stops_no_other(tmp_path: Path, web: WebServer) -> None:
     more = "".join(
         f'[sources.{name}]\nfeed = "{web.url("/" + name)}"\nprivate = true\nnewsletters = ["nyheter"]\n'
-        for name in ("bad", "good")
+        for name in ("bad", "gone", "good")
     )
     web.replies |= {"/rss": answer(a_feed("Ett")), "/bad": answer(b"\0" * 1000), "/good": answer(a_feed("Två"))}
+    web.replies["/gone"] = answer(status="410 Gone")
     with a_project(tmp_path, toml(web, more=more)) as project:
         found = {taken.source: taken for taken in collect_sources(project, [], NOON)}
 
-        assert [found[name].error is None for name in ("press", "bad", "good")] == [True, False, True]
+        assert [found[name].error is None for name in ("press", "bad", "gone", "good")] == [True, False, False, True]
         assert set(stored(project)) == {"Ett", "Två"}
-        assert [one["source"] for one in missing(project)["nyheter"]] == ["bad"]
+        assert [one["source"] for one in missing(project)["nyheter"]] == ["bad", "gone"]
         assert missing(project)["extra"] == []
 
 

@@ -126,6 +126,13 @@ def test_broken_mail_is_refused_or_read_but_stops_nothing() -> None:
         ("EMBARGO: Ny fabrik öppnar 3 maj", "Text.", "9999-12-30T00:00+00:00"),  # when, somebody must find out
         ("Ny fabrik", "EMBARGO till fredag kl 9\n\nText.", "9999-12-30T00:00+00:00"),
         ("Embargo till 1 december 2025 kl 9", "Text.", "9999-12-30T00:00+00:00"),
+        ("[EMBARGO] Ny fabrik", "Text.", "9999-12-30T00:00+00:00"),
+        ("SV: (Embargo) Ny fabrik", "Embargo: 2025-12-01 06:00\n\nText.", "2025-12-01T05:00+00:00"),
+        ("*** EMBARGO *** Ny fabrik", "Text.", "9999-12-30T00:00+00:00"),
+        ("Ny fabrik", "UNDER EMBARGO\n1 december 2025\n\nText.", "9999-12-30T00:00+00:00"),
+        ("Ny fabrik", "Embargo t.o.m. 1 december 2025\n\nText.", "2025-12-01T23:00+00:00"),  # that day too
+        ("Ny fabrik", "EMBARGO tom 2025-12-01 kl 06.00\n\nText.", "2025-12-01T05:00+00:00"),
+        ("Ny fabrik", "EU beslöt att häva sitt\nembargo.\n\nText.", None),
         ("Embargo mot Ryssland skärps", "Text om ett embargo: 2025-12-01.", None),
         ("Nytt embargo väntas 2026", "Text.", None),
         ("Nytt embargo: Ryssland svarar", "Text.", None),
