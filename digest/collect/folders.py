@@ -2,7 +2,7 @@
 
 import datetime as dt
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -89,15 +89,15 @@ def look_into_maildir(
     return looked
 
 
-def files_in(folder: Path) -> list[tuple[Path, str]]:
-    """Return a folder's files of articles, by name, each with its path below the folder.
+def files_in(folder: Path, endings: Collection[str] = ENDINGS) -> list[tuple[Path, str]]:
+    """Return a folder's files of articles, or with other endings, by name, each with its path below the folder.
 
     What an editor or the system keeps there besides is left alone.
     """
     return [
         (path, path.relative_to(folder).as_posix())
         for path in sorted(folder.rglob("*"))
-        if path.suffix.lower() in ENDINGS
+        if path.suffix.lower() in endings
         and path.is_file()
         and not any(part.startswith((".", "~")) for part in path.relative_to(folder).parts)
     ]

@@ -6,16 +6,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from digest.collect.folders import files_in, name_in_source, read_file
+from digest.collect.folders import ENDINGS, files_in, name_in_source, read_file
 from digest.collect.homes import Homes, is_older, settle, zone_of
 from digest.collect.rows import Found, Reading, read_row
 from digest.models import Article
 from digest.project import Project
+from digest.settings import ON_THE_WEB, SourceSettings
 from digest.store import saving, sources
 from digest.store.saving import Book, Saved
 from digest.store.sources import Refused
 from digest.tables import Problem
+
+#: What feeds, pages and sitemaps are saved as.
+SAVED = frozenset({".xml", ".rss", ".atom", ".rdf", ".html", ".htm"})
 
 
 @dataclass(frozen=True)
@@ -73,15 +78,21 @@ def lookback(_: FirstLook) -> None:
 
 
 def collect_files(project: Project, paths: Sequence[Path], source: str | None, now: dt.datetime) -> list[Taken]:
-    """Take in files, and the files of folders, in place of a source; a row for each file."""
+    """Take in files, and the files of folders, in place of a source; a row for each file.
+
+    Files of articles, and for a source on the web what it would have answered: a saved feed, page or sitemap.
+    """
     settings = project.file.sources.get(source or "")
     folder = project.folder / settings.folder if settings and settings.folder else None
     zone = zone_of(project.file, source)
     taken = []
     read = []
     for path in paths:
-        files = files_in(path) if path.is_dir() else [(path, path.name)]
+        files = files_in(path, {*ENDINGS, *SAVED}) if path.is_dir() else [(path, path.name)]
         for file, name in files:
+            if file.suffix.lower() in SAVED:
+                read.append((file, _read_saved(file, settings, zone, now)))
+                continue
             within = folder and name_in_source(folder, file)
             read.append((file, read_file(file, within or name, zone=zone, now=now, source=source)))
     homes = settle(project, {source, *sources_of([reading for _, reading in read])}, now)
@@ -89,6 +100,22 @@ def collect_files(project: Project, paths: Sequence[Path], source: str | None, n
         taken.append(take(project, homes, [reading], source, str(file), by_editor=True))
     mark_joined(project, homes, [one.source for one in _found([reading for _, reading in read])])
     return taken
+
+
+def _read_saved(file: Path, settings: SourceSettings | None, zone: ZoneInfo, now: dt.datetime) -> Reading | str:
+    """Return what a file holds that a source on the web might have answered, or why it cannot be read."""
+    from digest.collect.answers import Answer, FetchFailed
+    from digest.collect.feeds import NotAFeed
+    from digest.collect.visit import read  # with all that fetches
+
+    if settings is None or settings.kind not in ON_THE_WEB:
+        return f"{file.name} looks like a saved feed or page: say of which source on the web with --source NAME"
+    try:
+        return read(settings, Answer(settings.place, file.read_bytes()), zone, now)
+    except OSError as error:
+        return f"{file} cannot be read: {error.strerror}"
+    except (NotAFeed, FetchFailed) as error:
+        return str(error)
 
 
 def take_row(project: Project, row: Mapping[str, object], source: str | None, now: dt.datetime) -> Taken:

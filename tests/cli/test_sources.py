@@ -193,6 +193,19 @@ def test_address_that_is_none_is_refused_without_a_fault(project: Path, digest: 
     assert (refused.code, refused.err) == (1, "digest: http://[::1: not fetched: it is no address of the web\n")
 
 
+def test_a_saved_feed_is_read_in_place_of_its_source(project: Path, web: WebServer, digest: Run) -> None:
+    with_feed(project, web)
+    (project / "saved").mkdir()
+    (project / "saved" / "rss.xml").write_bytes(a_feed(items=an_item("Sparad")))
+
+    assert digest("collect", "--file", "saved", "--json").json["sources"][0]["error"] == (
+        "rss.xml looks like a saved feed or page: say of which source on the web with --source NAME"
+    )
+    taken = digest("collect", "feed", "--file", "saved", "--json").json["sources"]
+    assert [(one["source"], one["new"]) for one in taken] == [("feed", 1)]
+    assert web.paths() == []
+
+
 def test_health_is_listed(project: Path, web: WebServer, digest: Run) -> None:
     with_feed(
         project, web, f'\n[sources.bad]\nfeed = "{web.url("/bad").replace("//", "//anna:secret@")}"\nprivate = true\n'
