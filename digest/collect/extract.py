@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from digest.collect.clean import TooMuchMarkup, clean_html
 from digest.collect.dates import Moment
 from digest.collect.document import Node, base_of, meta, page_of, words_in
-from digest.collect.items import LONGEST_TITLE, Picture, absolute, best_picture, end_of, published_of
+from digest.collect.items import LONGEST_TITLE, Picture, absolute, best_picture, end_of, pictured, published_of
 from digest.collect.links import canonical_link
 from digest.collect.rows import Found
 from digest.collect.structured import Structured, structured_data
@@ -41,7 +41,7 @@ class PageFields:
     expires: dt.datetime | None = None
     author: str = ""
     section: str = ""
-    image: str | None = None
+    image: Picture | None = None
     language: str | None = None
     url: str | None = None  #: canonical, where the page names one on its own site
 
@@ -88,8 +88,10 @@ def filled(found: Found, fields: PageFields) -> Found:
     """
     old = found.article
     said = {name: getattr(old, name) for name in type(old).model_fields}
-    for name in ("title", "subtitle", "lead", "author", "image", "language", "expires"):
+    for name in ("title", "subtitle", "lead", "author", "language", "expires"):
         said[name] = getattr(fields, name) or said[name]
+    if fields.image and fields.image.url != old.image:
+        said |= pictured(fields.image)
     said["body"] = max(fields.body, old.body, key=len)
     said["section"] = old.section or fields.section
     if fields.published and (old.published is None or (old.published_on and not fields.published.on)):

@@ -6,6 +6,7 @@ import html
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urljoin, urlsplit
 from zoneinfo import ZoneInfo
 
@@ -80,7 +81,7 @@ def article_of(
         "body": without_repeated(body, title, words_of(item.subtitle), lead),
         "section": tidy(html.unescape(item.section))[:200],
         "author": tidy(html.unescape(item.author))[:500],
-        "image": best_picture(item.pictures, item.base or url),
+        **pictured(best_picture(item.pictures, item.base or url)),
         "language": language_tag(item.language),
         "published": published.at if published else None,
         "published_on": published.on if published else None,
@@ -148,15 +149,21 @@ def absolute(link: str, base: str | None) -> str | None:
     return found if found and len(found) <= 2000 else None
 
 
-def best_picture(pictures: Sequence[Picture], base: str | None) -> str | None:
-    """Return the address of the largest picture; of those that do not tell their size, the first."""
+def best_picture(pictures: Sequence[Picture], base: str | None) -> Picture | None:
+    """Return the largest picture, its address whole; of those that do not tell their size, the first."""
     fit = [
-        (max(picture.width, 1) * max(picture.height, 1), -number, url)
+        (max(picture.width, 1) * max(picture.height, 1), -number, Picture(url, picture.width, picture.height))
         for number, picture in enumerate(pictures)
         if not 0 < picture.width < LEAST_PICTURE and not 0 < picture.height < LEAST_PICTURE
         if (url := absolute(picture.url, base))
     ]
-    return max(fit)[2] if fit else None
+    return max(fit, key=lambda one: one[:2])[2] if fit else None
+
+
+def pictured(picture: Picture | None) -> dict[str, Any]:
+    """Return the fields of an article that has a picture, or none; half of a size is none."""
+    sizes = (picture.width, picture.height) if picture and picture.width and picture.height else (None, None)
+    return {"image": picture.url if picture else None, "image_width": sizes[0], "image_height": sizes[1]}
 
 
 def _called(url: str | None) -> str:

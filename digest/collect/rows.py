@@ -1,6 +1,7 @@
 """One row of a source, under the keys its author uses, to an article, and an article to a row."""
 
 import datetime as dt
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -28,10 +29,14 @@ KEYS = {
     "source": ("källa",),
     "author": ("författare",),
     "image": ("bild",),
+    "image_alt": ("alt", "bildtext"),
+    "image_width": ("bildbredd",),
+    "image_height": ("bildhöjd",),
     "language": ("språk",),
     "embargo_until": (),
     "expires": (),
 }
+PIXELS = re.compile(r"[0-9]{1,5}")
 _KEY_OF = {header_key(name): key for key, others in KEYS.items() for name in (key, *others)}
 _KEY_OF_FIELD = {"guid": "id", "link": "url"}
 
@@ -102,6 +107,9 @@ def row_of(article: Article, source: str | None) -> dict[str, str]:
         "source": source,
         "author": protected(article.author),
         "image": article.image,
+        "image_alt": protected(article.image_alt),
+        "image_width": str(article.image_width or ""),
+        "image_height": str(article.image_height or ""),
         "language": article.language,
         "embargo_until": article.embargo_until and article.embargo_until.isoformat(),
         "expires": article.expires and article.expires.isoformat(),
@@ -129,6 +137,9 @@ def _article(values: Mapping[str, object], zone: ZoneInfo, now: dt.datetime) -> 
             "section": _line(values, "section"),
             "author": _line(values, "author"),
             "image": _link(values, "image"),
+            "image_alt": _line(values, "image_alt"),
+            "image_width": _pixels(values, "image_width"),
+            "image_height": _pixels(values, "image_height"),
             "language": _language(values),
             "published": published and published.at,
             "published_on": published and published.on,
@@ -187,6 +198,12 @@ def _language(values: Mapping[str, object]) -> str | None:
     if text and tag is None:
         raise _Unfit(f"{shown(text)} is not a language; write sv or en-GB")
     return tag
+
+
+def _pixels(values: Mapping[str, object], key: str) -> int | None:
+    """Return a picture's width or height; None for what is no such number: no article is refused for that."""
+    text = _text(values, key).strip().removesuffix("px")
+    return int(text) if PIXELS.fullmatch(text) and int(text) else None
 
 
 def _moment(values: Mapping[str, object], key: str, zone: ZoneInfo) -> Moment | None:

@@ -54,7 +54,8 @@ def test_structured_data_says_it_all() -> None:
     assert (fields.title, fields.subtitle, fields.lead) == ("Packningar & ventiler", "Underrubrik", "Ingressen.")
     assert fields.published == Moment(dt.datetime(2025, 11, 30, 5, tzinfo=dt.UTC))
     assert (fields.author, fields.section, fields.language) == ("Åsa Öberg, Bo Ek", "Industri", "sv")
-    assert fields.image == "https://news.example.com/stor.jpg"
+    assert fields.image is not None
+    assert fields.image.url == "https://news.example.com/stor.jpg"
     assert fields.url == "https://www.news.example.com/a"
     assert fields.body.count("<p>") == 6
 
@@ -101,7 +102,7 @@ def test_open_graph_and_time_elements_stand_in() -> None:
     fields = read(page(None, head, f'<time datetime="2025-11-29">i går</time>{BODY}'))
 
     assert (fields.title, fields.lead, fields.author) == ("Packningar & ventiler", "Ingress.", "Åsa Öberg")
-    assert (fields.image, fields.language) == ("https://cdn.example.com/a.jpg", "sv")
+    assert (fields.image and fields.image.url, fields.language) == ("https://cdn.example.com/a.jpg", "sv")
     assert fields.published is not None
     assert fields.published.on == dt.date(2025, 11, 29)
 

@@ -75,7 +75,7 @@ def test_rss_item_becomes_an_article() -> None:
     assert article.url == "https://news.example.com/packningar?id=7"
     assert article.published == dt.datetime(2025, 11, 30, 5, tzinfo=dt.UTC)
     assert (article.lead, article.author, article.language) == ("Ingressen.", "Åsa Öberg", "sv-SE")
-    assert article.image == "https://cdn.example.com/stor.jpg"
+    assert (article.image, article.image_width) == ("https://cdn.example.com/stor.jpg", 1200)
     assert article.body == '<p>Brödtext med <a href="https://news.example.com/mer" rel="noopener">länk</a>.</p>'
 
 

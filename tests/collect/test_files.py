@@ -56,6 +56,9 @@ def test_json_article_becomes_a_record() -> None:
             "source": "bolaget",
             "author": "Åsa Öberg",
             "image": "https://cdn.example.com/a b.jpg",
+            "image_alt": "En <b>hall</b>",
+            "image_width": 1200,
+            "image_height": "630px",
             "language": "sv_se",
             "embargo_until": "2025-12-01",
             "expires": "2025-12-24T00:00+00:00",
@@ -77,6 +80,9 @@ def test_json_article_becomes_a_record() -> None:
         "section": "Industri",
         "author": "Åsa Öberg",
         "image": "https://cdn.example.com/a%20b.jpg",
+        "image_alt": "En hall",
+        "image_width": 1200,
+        "image_height": 630,
         "language": "sv-SE",
         "published": dt.datetime(2025, 11, 30, 5, 0, tzinfo=dt.UTC),
         "published_on": None,
@@ -88,6 +94,11 @@ def test_json_article_becomes_a_record() -> None:
         "outdated_at": None,
         "by_hand": None,
     }
+
+
+@pytest.mark.parametrize("size", ["", "0", "-3", "wide", "100%", 1e9, "1.5"])
+def test_size_of_a_picture_that_is_none_costs_no_article(size: object) -> None:
+    assert the_article(read_rows({"title": "T", "image_width": size})).image_width is None
 
 
 def test_title_is_all_an_article_needs() -> None:
@@ -378,7 +389,8 @@ def articles(draw: st.DrawFn) -> Article:
             "title": plain_text(draw(TEXTS)) or "T",
             "guid": tidy(draw(TEXTS)) or None,
             "url": link,
-            **{name: plain_text(draw(TEXTS)) for name in ("subtitle", "lead", "section", "author")},
+            **{name: plain_text(draw(TEXTS)) for name in ("subtitle", "lead", "section", "author", "image_alt")},
+            **{name: draw(st.sampled_from([None, 1, 630, 99_999])) for name in ("image_width", "image_height")},
             "body": clean_html(draw(TEXTS), link),
             "image": draw(LINKS),
             "language": draw(st.sampled_from([None, "sv", "en-GB"])),
@@ -412,8 +424,9 @@ def test_export_is_readable_and_safe_in_a_spreadsheet() -> None:
         '    "source": "bolaget"\n  }\n]\n'
     )
     assert write_articles([(article, None)], csv=True) == (
-        "title,url,id,subtitle,lead,body,published,section,source,author,image,language,embargo_until,expires\r\n"
-        '\'=HYPERLINK(),,,,"Å & ö, <3",,2025-11-30,,,,,,,\r\n'
+        "title,url,id,subtitle,lead,body,published,section,source,author,image,image_alt,image_width,image_height,"
+        "language,embargo_until,expires\r\n"
+        '\'=HYPERLINK(),,,,"Å & ö, <3",,2025-11-30,,,,,,,,,,\r\n'
     )
 
 
