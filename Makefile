@@ -25,7 +25,7 @@ INSTALL = PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
   $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
 endif
 
-.PHONY: help demo test check bench faults setup lock clean
+.PHONY: help demo test check bench faults pictures setup lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-6s  %s\n", $$1, $$2}' Makefile
@@ -46,6 +46,9 @@ bench: .venv/develops ## run the benchmarks
 
 faults: .venv/develops ## kill a send until it loses somebody; half an hour, or less: make faults KILLS=100
 	@$(BIN)/python -m tests.faults --kills $(KILLS) --cuts $(CUTS)
+
+pictures: .venv/develops ## take the pictures of letters in docs/pictures anew
+	@$(BIN)/python -m tests.pictures
 
 setup: .venv/develops ## set up .venv with all that development needs
 

@@ -6,9 +6,10 @@ from dataclasses import replace
 from email.message import EmailMessage
 from functools import partial
 from itertools import count
+from statistics import median
 
 from benchmarks.sample import BOUNCES, DATE, sample_project
-from benchmarks.timing import Timed, in_turn, repeated, show, timed
+from benchmarks.timing import Timed, in_turn, repeated, show, table
 from digest.delivery.freeze import draft
 from digest.edition.layout import Layout
 from digest.letter.compose import compose
@@ -21,19 +22,31 @@ from digest.project import open_project
 from digest.tokens import keyring
 
 NONCE = "0123456789abcdefghijklmnopqrstuv"
-TIMES = 20  #: the sample's headlines are printed in the long letter
+DESIGNS = ("senaste-nytt", "plain")
+TIMES = 20  #: the sample's headlines stand in the long edition, of which the letter folds what is over its budget
+MOST_SECONDS, MOST_SECONDS_LONG = 0.06, 0.5  #: what both editions must keep to
+LETTER_ROUNDS = 5
 
 
 def run() -> None:
-    """Print what a letter costs by its articles, and what one reader's copy costs."""
+    """Print what a letter of each design costs by its articles, and what one reader's copy costs."""
     layout, frame = sample_edition()
     long = replace(layout, days=tuple(replace(day, articles=day.articles * TIMES) for day in layout.days))
-    base = f"compose {len(layout.printed)} articles"
-    rounds = in_turn(
-        lambda: {base: _composing(layout, frame, 4)},
-        lambda: {f"compose {len(long.printed)} articles": _composing(long, frame, 1)},
-    )
-    show("Composing, once for an edition and language, by article", rounds, base, "articles")
+    editions = {len(one.printed): (one, most) for one, most in ((layout, MOST_SECONDS), (long, MOST_SECONDS_LONG))}
+    templates = open_templates()
+    works: dict[str, tuple[Callable[[], object], float]] = {
+        f"{design}, {count} articles": (partial(compose, one, _in_design(frame, design), templates, NONCE), most)
+        for design in DESIGNS
+        for count, (one, most) in editions.items()
+    }
+    works["senaste-nytt, its templates compiled too"] = partial(_compose, layout, frame), 0
+    rounds = in_turn(*(partial(_once, name, work) for name, (work, _) in works.items()), rounds=LETTER_ROUNDS)
+    rows = []
+    for name, (_, most) in works.items():
+        took = sorted(one[name].each * 1e3 for one in rounds)
+        spread = f"{took[0]:.0f} to {took[-1]:.0f}"
+        rows.append([name, f"{median(took):.0f}", spread, f"{most * 1e3:.0f}" if most else ""])
+    table("Composing, once for an edition and variant", ["", "ms a letter", "rounds", "at most"], rows)
     _stamping(_compose(layout, frame))
 
 
@@ -56,8 +69,8 @@ def _compose(layout: Layout, frame: Frame) -> Letter:
     return compose(layout, frame, open_templates(), NONCE)
 
 
-def _composing(layout: Layout, frame: Frame, times: int) -> Timed:
-    return timed(len(layout.printed) * times, lambda: [_compose(layout, frame) for _ in range(times)])
+def _in_design(frame: Frame, design: str) -> Frame:
+    return replace(frame, newsletter=frame.newsletter.model_copy(update={"design": design}))
 
 
 def _stamping(letter: Letter) -> None:

@@ -8,7 +8,7 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
 import digest
-from digest.locale import UnknownLanguage, available, words_for
+from digest.locale import UnknownLanguage, available, direction_of, words_for
 from digest.packaged import packaged
 
 SUNDAY = dt.date(2025, 11, 30)
@@ -79,6 +79,40 @@ def test_english_catalogue_says_what_the_source_says() -> None:
 )
 def test_full_date_is_the_language_s_own_with_a_capital(language: str, date: str) -> None:
     assert words_for(language).full_date(SUNDAY) == date
+
+
+@pytest.mark.parametrize(
+    ("language", "date"),
+    [
+        ("sv", "Söndag 30 november"),
+        ("en", "Sunday, November 30"),
+        ("en_GB", "Sunday 30 November"),
+        ("fi", "Sunnuntai 30. marraskuuta"),
+        ("es", "Domingo, 30 de noviembre"),
+        ("ar", "الأحد، 30 نوفمبر"),
+    ],
+)
+def test_date_over_its_headlines_has_its_year_only_where_the_edition_s_is_another(language: str, date: str) -> None:
+    words = words_for(language)
+
+    assert words.day(SUNDAY, SUNDAY) == date
+    assert words.day(SUNDAY, dt.date(2026, 1, 2)) == words.full_date(SUNDAY)
+
+
+def test_words_are_sorted_as_the_language_sorts_them() -> None:
+    words = ["Öl", "Zebra", "Ål", "Apa", "10", "Ärta", "Ed", "École", "åsna", "Ω"]
+
+    assert words_for("sv").in_order(words) == ["10", "Apa", "École", "Ed", "Zebra", "Ål", "åsna", "Ärta", "Öl", "Ω"]
+    assert words_for("en").in_order(words) == ["10", "Ål", "Apa", "Ärta", "åsna", "École", "Ed", "Öl", "Zebra", "Ω"]
+
+
+def test_things_are_joined_by_the_language_s_word() -> None:
+    assert words_for("sv").all_of(["Industri", "Bygg", "Energi"]) == "Industri, Bygg och Energi"
+
+
+def test_direction_of_a_language_is_known_also_of_one_without_catalogue() -> None:
+    assert [direction_of(language) for language in ("he", "fa-IR")] == ["rtl", "rtl"]
+    assert [direction_of(language) for language in ("sv", "xx-nobody", "")] == ["ltr", "ltr", "ltr"]
 
 
 def test_short_date_is_day_and_month() -> None:

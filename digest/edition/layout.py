@@ -3,7 +3,7 @@
 import datetime as dt
 import enum
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from zoneinfo import ZoneInfo
 
@@ -75,6 +75,15 @@ class Layout:
     def also(self) -> dict[int | None, tuple[Article, ...]]:
         """The articles that tell the same story as a printed one, by its number."""
         return {story.shown.id: story.others for story in self.stories}
+
+    def unfolded(self, zone: ZoneInfo) -> "Layout":
+        """Return the same edition with everything printed: what is folded stands last under its date."""
+        days = {day.date: day.articles for day in self.days}
+        for article in self.folded:
+            date = date_of(article, self.date, zone)
+            days[date] = (*days.get(date, ()), article)
+        shown = tuple(Day(date, days[date]) for date in sorted(days, reverse=True))
+        return replace(self, days=shown, folded=())
 
     def roles(self) -> dict[int, PlacementRole]:
         """Return how each article is printed, by its number."""

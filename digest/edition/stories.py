@@ -61,6 +61,17 @@ def frozen(
     return tuple(found)
 
 
+def within(found: Sequence[Story], chosen: Sequence[Pair]) -> tuple[Story, ...]:
+    """Return stories as some of an edition's articles tell them: where the shown one is not there, the first is."""
+    here = {article.id for article, _ in chosen}
+    told = []
+    for story in found:
+        those = [article for article in (story.shown, *story.others) if article.id in here]
+        if len(those) > 1:
+            told.append(replace(story, shown=those[0], others=tuple(those[1:])))
+    return tuple(told)
+
+
 def _told(group: Sequence[Pair], rule: str, preferred: Collection[int], zone: ZoneInfo) -> Story:
     return _story(group, *_shown(group, rule, preferred, zone), zone)
 

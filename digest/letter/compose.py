@@ -1,28 +1,27 @@
 """Composing: an edition laid out becomes a letter, once for each edition and variant."""
 
-import datetime as dt
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from email.utils import parseaddr
 from itertools import cycle
 from typing import Any
-from urllib.parse import urlsplit
 
 from digest.edition.layout import Layout
-from digest.letter import gate
+from digest.letter import budget, gate
 from digest.letter.frame import UNSUBSCRIBE_PATH, VIEW_PATH, Frame
 from digest.letter.headers import header_block, letter_headers
 from digest.letter.inline import inline
 from digest.letter.markers import Markers, SlotLost
 from digest.letter.mime import alternative
+from digest.letter.printed import Printed, printed
 from digest.letter.slots import Kind
 from digest.letter.stamp import Reader, open_letter, public
-from digest.letter.templates import SUBJECT, TemplateError, Templates
-from digest.letter.values import clean, many_lines, one_line, web_url
+from digest.letter.subject import make_preheader, make_subject
+from digest.letter.templates import FOLDER, LETTER, TemplateError, Templates
+from digest.letter.values import clean, many_lines
 from digest.locale import Words, words_for
-from digest.models import Article, Letter
+from digest.models import Letter
 
-LONGEST_SUBJECT = 200
+TEXT = "letter.txt.j2"
 
 #: Readers that every letter is tried on before it is frozen: an ordinary one, and those nobody wishes for.
 TRIAL_NAMES = (
@@ -36,77 +35,90 @@ TRIAL_ADDRESSES = ("anna@example.com", "åsa.öberg@" + "långt.example." * 6 + 
 
 
 @dataclass(frozen=True, slots=True)
-class PrintedLink:
-    """What templates know of another source's article of the same story."""
+class _Variant:
+    """What is the same in all parts of one letter."""
 
-    name: str  #: the source's title, else the host that the link leads to
-    url: str
-
-
-@dataclass(frozen=True, slots=True)
-class PrintedArticle:
-    """What templates know of an article: plain text on one line each, and a link of the web or an empty one."""
-
-    title: str
-    subtitle: str
-    lead: str
-    section: str
-    author: str
-    url: str
-    language: str  #: BCP 47, where it is not the letter's
-    also: tuple[PrintedLink, ...] = ()  #: the same story in other places
-
-
-@dataclass(frozen=True, slots=True)
-class PrintedDay:
-    """What templates know of a day."""
-
-    date: dt.date
-    articles: tuple[PrintedArticle, ...]
+    frame: Frame
+    templates: Templates
+    words: Words
+    nonce: str
 
 
 def compose(layout: Layout, frame: Frame, templates: Templates, nonce: str, language: str | None = None) -> Letter:
     """Return an edition as a letter in a language (the newsletter's when none is given), its ``edition_id`` still 0.
 
+    Where its HTML is over budget, the oldest dates are folded: the mail counts them, and ``page`` prints them.
     ``nonce`` is 32 random small letters and digits; the letter does not depend on it.  Raises TemplateError,
     ConfigError for a header that cannot stand, GateError.
     """
-    words = words_for(language or frame.newsletter.language)
+    variant = _Variant(frame, templates, words_for(language or frame.newsletter.language), nonce)
     templates.check_design(frame.newsletter.design)
-    context = _context(layout, frame, words)
-    subject = _subject(layout, frame, templates, context, words)
-    context["subject"] = subject
-    html = _part(frame, templates, context, Markers(nonce, Kind.HTML))
-    text = _part(frame, templates, context, Markers(nonce, Kind.TEXT))
+    edition = _printed(variant, layout)
+    known = _known(variant, layout, edition)
+    source = frame.newsletter.subject
+    subject = make_subject(source, edition, layout.date, templates, variant.words, known, test=frame.test)
+    mailed, html, costs = _within_budget(variant, layout, subject)
+    text = _part(variant, mailed, subject, Kind.TEXT)
     boundary, body = alternative(text, html)
     fields = letter_headers(frame, subject, boundary)
     mail = header_block(fields) + body
     _try_on(mail, [name for name, _ in fields])
     return Letter(
-        edition_id=0, language=words.language, subject=subject, html=public(html), text=public(text), mail=mail
+        edition_id=0,
+        language=variant.words.language,
+        subject=subject,
+        html=public(html),
+        text=public(text),
+        mail=mail,
+        page=_page(variant, mailed, subject) if mailed.folded else "",
+        costs=budget.kept(mailed, costs),
     )
 
 
-def _context(layout: Layout, frame: Frame, words: Words) -> dict[str, Any]:
-    newsletter, also = frame.newsletter, layout.also
+def _within_budget(variant: _Variant, layout: Layout, subject: str) -> tuple[Layout, str, budget.Costs]:
+    """Return the layout that is mailed, its HTML with slots, and what that costs.
+
+    Inlining takes nine tenths of the time and only ever adds, so what is too much without it is folded before.
+    """
+    while True:
+        markers = Markers(variant.nonce, Kind.HTML)
+        source = _rendered(variant, _context(variant, layout, subject), markers)
+        _, costs = budget.measure(source, variant.nonce, layout)
+        if costs.html <= budget.BUDGET or not layout.days:
+            html, costs = budget.measure(inline(source), variant.nonce, layout)
+            if costs.html <= budget.BUDGET or not layout.days:
+                return layout, _settled(variant, markers, html), costs
+        layout = budget.fold(layout, costs)
+
+
+def _page(variant: _Variant, layout: Layout, subject: str) -> str:
+    """Return the HTML with what the mail folds: a browser cuts nothing, and reads styles as they are written."""
+    return _part(variant, layout.unfolded(variant.frame.newsletter.zone), subject, Kind.HTML)
+
+
+def _printed(variant: _Variant, layout: Layout) -> Printed:
+    frame = variant.frame
+    return printed(layout, variant.words, variant.nonce, frame.newsletter.language, frame.source_titles)
+
+
+def _known(variant: _Variant, layout: Layout, edition: Printed) -> dict[str, Any]:
+    """Return what templates and the subject know."""
+    newsletter, words = variant.frame.newsletter, variant.words
     name, address = newsletter.sender
-
-    def printed(article: Article) -> PrintedArticle:
-        return _printed(article, words, _links(article, also.get(article.id, ()), frame.source_titles))
-
     return {
         "title": clean(newsletter.title),
         "tagline": clean(newsletter.tagline),
         "date": layout.date,
         "count": layout.told,
-        "lead": printed(layout.lead) if layout.lead else None,
-        "days": tuple(PrintedDay(day.date, tuple(map(printed, day.articles))) for day in layout.days),
+        "lead": edition.lead,
+        "days": edition.days,
         "folded": len(layout.folded),
-        "lists": words.any_of(clean(title) for title in frame.list_titles),
+        "lists": words.any_of(words.in_order(clean(title) for title in variant.frame.list_titles)),
         "sender": clean(name) or clean(newsletter.title),
         "sender_address": clean(parseaddr(newsletter.reply_to)[1] if newsletter.reply_to else address),
         "postal_address": clean(newsletter.postal_address),
-        "test": frame.test,
+        "text_links": newsletter.text_links,
+        "test": variant.frame.test,
         "language": words.language,
         "direction": words.direction,
         "words": words,
@@ -115,65 +127,39 @@ def _context(layout: Layout, frame: Frame, words: Words) -> dict[str, Any]:
     }
 
 
-def _printed(article: Article, words: Words, also: tuple[PrintedLink, ...]) -> PrintedArticle:
-    return PrintedArticle(
-        title=one_line(article.title),
-        subtitle=one_line(article.subtitle),
-        lead=one_line(article.lead),
-        section=one_line(article.section),
-        author=one_line(article.author),
-        url=web_url(article.url or "") or "",
-        language=article.language if article.language and article.language != words.language else "",
-        also=also,
-    )
+def _context(variant: _Variant, layout: Layout, subject: str) -> dict[str, Any]:
+    """Return what templates know."""
+    edition = _printed(variant, layout)
+    known = _known(variant, layout, edition)
+    return {**known, "subject": subject, "preheader": make_preheader(edition, known["tagline"] or known["title"])}
 
 
-def _links(article: Article, others: Iterable[Article], titles: Mapping[int, str]) -> tuple[PrintedLink, ...]:
-    """Return links to where else a story is told, each once; what has no link is not worth naming to a reader."""
-    names: dict[str, str] = {}
-    for other in others:
-        url = web_url(other.url or "")
-        if url and url != web_url(article.url or ""):
-            names.setdefault(url, one_line(titles.get(other.source_id or 0, "")) or _host(url))
-    return tuple(PrintedLink(name, url) for url, name in names.items())
+def _part(variant: _Variant, layout: Layout, subject: str, kind: Kind) -> str:
+    """Return one part of the letter with its slots, as its template makes it."""
+    markers = Markers(variant.nonce, kind)
+    part, _ = budget.measure(_rendered(variant, _context(variant, layout, subject), markers), variant.nonce, layout)
+    return _settled(variant, markers, part)
 
 
-def _host(url: str) -> str:
-    return (urlsplit(url).hostname or "").removeprefix("www.")
-
-
-def _subject(layout: Layout, frame: Frame, templates: Templates, context: dict[str, Any], words: Words) -> str:
-    """Return the subject; without a lead story ``lead`` is the first headline there, and without any the date."""
-    headlines: Iterable[PrintedArticle] = (article for day in context["days"] for article in day.articles)
-    nothing = PrintedArticle(words.full_date(layout.date), "", "", "", "", "", "")
-    lead = context["lead"] or next(iter(headlines), nothing)
-    subject = one_line(templates.render_subject(frame.newsletter.subject, {**context, "lead": lead}))
-    if not subject:
-        raise TemplateError("makes an empty subject", SUBJECT)
-    return _cut(words.text("[Test] %(subject)s", subject=subject) if frame.test else subject)
-
-
-def _cut(text: str) -> str:
-    if len(text) <= LONGEST_SUBJECT:
-        return text
-    kept = text[: LONGEST_SUBJECT - 1]
-    return (kept[: kept.rfind(" ")] if " " in kept else kept).rstrip(" ,;:–-") + "…"
-
-
-def _part(frame: Frame, templates: Templates, context: dict[str, Any], markers: Markers) -> str:
-    """Return one part of the letter with its slots."""
-    is_html = markers.kind is Kind.HTML
-    name = f"{frame.newsletter.design}/letter.{'html' if is_html else 'txt'}.j2"
+def _rendered(variant: _Variant, context: dict[str, Any], markers: Markers) -> str:
+    base = variant.frame.base
     links = {
-        "unsubscribe_url": f"{frame.base}{UNSUBSCRIBE_PATH}{markers.unsubscribe}",
-        "view_url": f"{frame.base}{VIEW_PATH}{markers.view}",
+        "unsubscribe_url": f"{base}{UNSUBSCRIBE_PATH}{markers.unsubscribe}",
+        "view_url": f"{base}{VIEW_PATH}{markers.view}",
         "slot": markers.slot,
     }
-    part = many_lines(templates.render(name, context | links))
+    return many_lines(variant.templates.render(_file(variant, markers), context | links))
+
+
+def _settled(variant: _Variant, markers: Markers, part: str) -> str:
     try:
-        return markers.settle(inline(part) if is_html else part)
+        return markers.settle(part)
     except SlotLost as error:
-        raise TemplateError(str(error), f"templates/{name}") from error
+        raise TemplateError(str(error), FOLDER + _file(variant, markers)) from error
+
+
+def _file(variant: _Variant, markers: Markers) -> str:
+    return f"{variant.frame.newsletter.design}/{LETTER if markers.kind is Kind.HTML else TEXT}"
 
 
 def _try_on(mail: bytes, names: list[str]) -> None:

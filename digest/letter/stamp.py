@@ -89,6 +89,17 @@ def _template(text: bytes, slots: Sequence[Slot]) -> Template:
     return Template(tuple(b"" if n % 2 else piece for n, piece in enumerate(pieces)), places)
 
 
+def fill_page(page: str, reader: Reader) -> str:
+    """Return a letter's page of the web as one reader's; ValueError for no token."""
+    return "".join(_in_page(reader, piece) if isinstance(piece, Slot) else piece for piece in split(page))
+
+
+def _in_page(reader: Reader, slot: Slot) -> str:
+    if slot.kind is Kind.TOKEN:
+        return _token(getattr(reader, slot.name)).decode()
+    return html.escape(clean(getattr(reader, slot.name)) or slot.default)
+
+
 def public(text: str) -> str:
     """Return a letter's HTML or text with its slots at their defaults: no token in it, links lead to the front page."""
     pieces = split(LINK_TAIL.sub("", text))

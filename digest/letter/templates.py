@@ -6,6 +6,7 @@ come first.  Everything is escaped but what goes into ``.txt.j2`` and subjects.
 
 import textwrap
 import traceback
+import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,12 +17,18 @@ from jinja2.loaders import split_template_path
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from digest.errors import ConfigError, nearest
+from digest.letter.printed import Picture, PrintedArticle, PrintedDay
 from digest.letter.slots import OFFERED
 from digest.packaged import packaged
 
 LARGEST = 256_000  #: octets of one template: what is compiled is bounded
 FOLDER = "templates/"
+SHARED = "shared"  #: the folder of what designs share
+LETTER = "letter.html.j2"  #: the file that makes a folder a design
 SUBJECT = "subject in digest.toml"
+#: Frozen values without methods.
+PLAIN = frozenset((PrintedArticle, PrintedDay, Picture))
+WIDTH = 72  #: columns of the text part, and six for who answers and quotes it
 
 
 class TemplateError(ConfigError):
@@ -66,7 +73,7 @@ class Templates:
 
     def designs(self) -> list[str]:
         """Return the names of all designs, sorted."""
-        return sorted({file.parent.name for folder in self.folders for file in folder.glob("*/letter.html.j2")})
+        return sorted({file.parent.name for folder in self.folders for file in folder.glob(f"*/{LETTER}")})
 
     def check_design(self, name: str) -> None:
         """Raise DesignNotFound when there is no design of this name."""
@@ -78,7 +85,7 @@ def open_templates(project: Path | None = None) -> Templates:
     """Return the templates of a project's folder, its own before the packaged ones."""
     own = (project / "templates",) if project else ()
     folders = (*own, packaged("templates"))
-    environment = ImmutableSandboxedEnvironment(
+    environment = _Sandbox(
         loader=_Folders(folders),
         undefined=StrictUndefined,
         # select_autoescape() knows html, not html.j2; here everything is escaped that is not plain text by its name.
@@ -87,17 +94,43 @@ def open_templates(project: Path | None = None) -> Templates:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters["wrap"] = wrap
+    environment.filters |= {"wrap": wrap, "underlined": underlined}
     # The same edition makes the same letter.
     del environment.filters["random"], environment.globals["lipsum"]
     return Templates(folders, environment)
 
 
-def wrap(text: str, width: int = 72, first: str = "", rest: str = "") -> str:
-    """Return a text in lines of at most ``width``, the first one behind ``first``, the others behind ``rest``."""
+def wrap(text: str, width: int = WIDTH, first: str = "", rest: str = "") -> str:
+    """Return a text in lines of at most ``width``, the first one behind ``first``, the others behind ``rest``.
+
+    A word that is longer than a line is broken, an address of the web is not.
+    """
+    room = width - max(len(first), len(rest))
+    words = (word if "://" in word else " ".join(textwrap.wrap(word, room)) for word in text.split(" "))
     return textwrap.fill(
-        text, width, initial_indent=first, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False
+        " ".join(words),
+        width,
+        initial_indent=first,
+        subsequent_indent=rest,
+        break_long_words=False,
+        break_on_hyphens=False,
     )
+
+
+def underlined(text: str, sign: str = "-") -> str:
+    """Return a line with another under it, as long as a terminal shows the first."""
+    wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
+    no_room = sum(unicodedata.category(c) in ("Mn", "Me", "Cf") for c in text)
+    return f"{text}\n{sign * min(len(text) + wide - no_room, WIDTH)}"
+
+
+class _Sandbox(ImmutableSandboxedEnvironment):
+    """Jinja's, which looks at every value that a template reaches; a third of rendering, so not at our plain ones."""
+
+    def is_safe_attribute(self, obj: object, attr: str, value: object) -> bool:
+        if type(obj) in PLAIN and not attr.startswith("_"):
+            return True
+        return super().is_safe_attribute(obj, attr, value)
 
 
 class _Folders(BaseLoader):

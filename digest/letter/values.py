@@ -71,6 +71,18 @@ def clean(text: str) -> str:
     return text if len(text) * 4 <= LINE else text.encode()[:LINE].decode(errors="ignore").rstrip()
 
 
+def shortened(text: str, longest: int) -> str:
+    """Return a line of so many characters at most, cut between words where it can be, with … where it was cut."""
+    if len(text) <= longest:
+        return text
+    end = longest - 1
+    blank = text.rfind(" ", longest // 2, end + 1)
+    # Inside a word no sign is cut from the letter it belongs to.
+    while blank < 0 and end > 1 and unicodedata.category(text[end]) in ("Mn", "Mc", "Me", "Cf"):
+        end -= 1
+    return text[: end if blank < 0 else blank].rstrip(" ,;:.–-") + "…"
+
+
 def text_header(text: str, start: int = START) -> bytes:
     """Return a text as the value of a field such as Subject; a parser gives back exactly what ``clean`` left of it."""
     lines = [b" " * (start - 1)]

@@ -39,6 +39,15 @@ def test_seed_is_the_letter_that_was_last_looked_at(language: str, lists: str) -
     assert_same_as_golden(f"seed.{language}.eml", mail.decode("ascii").replace("\r\n", "\n"))
 
 
+@pytest.mark.parametrize(("language", "lists"), [("sv", "Industri"), ("en", "Industry")])
+def test_plain_seed_is_the_letter_that_was_last_looked_at(language: str, lists: str) -> None:
+    frame = a_frame(design="plain", list_titles=(lists,))
+    letter = compose(the_seed(), frame, open_templates(), NONCE, language)
+
+    assert_same_as_golden(f"plain.{language}.html", letter.html)
+    assert_same_as_golden(f"plain.{language}.txt", letter.text)
+
+
 def test_letter_says_its_language_and_waits_for_its_edition(tmp_path: Path) -> None:
     letter = a_letter(a_design(tmp_path))
 
@@ -105,20 +114,21 @@ def test_article_without_a_link_of_the_web_is_printed_and_not_linked(url: str | 
 
     assert set(links) == {"https://nytt.example.com", "mailto:red@example.com"}
     assert "Luftrenare" in letter.html
-    assert "* Luftrenare\n" in letter.text
+    assert "1. Luftrenare\n" in letter.text
+    assert "[1]" not in letter.text
 
 
 def test_subject_is_cut_at_a_word(tmp_path: Path) -> None:
     letter = a_letter(a_design(tmp_path), a_layout(an_article("räksmörgås, " * 30)))
 
-    assert 180 < len(letter.subject) <= 200
+    assert 60 < len(letter.subject) <= 78
     assert letter.subject.endswith("räksmörgås…")
 
 
 def test_subject_of_one_endless_word_is_cut_in_it(tmp_path: Path) -> None:
     letter = a_letter(a_design(tmp_path), a_layout(an_article("å" * 300)), subject="{{ lead.title }}")
 
-    assert letter.subject == "å" * 199 + "…"
+    assert letter.subject == "å" * 77 + "…"
 
 
 def test_subject_knows_date_and_count(tmp_path: Path) -> None:
@@ -153,7 +163,7 @@ def test_template_knows_all_this(tmp_path: Path) -> None:
 
     assert letter.text.splitlines() == [
         (
-            "Senaste nytt/Nyheter inom industrivärlden/2025-11-30/4/2/Industri eller Bygg/Senaste nytt/red@example.com/"
+            "Senaste nytt/Nyheter inom industrivärlden/2025-11-30/4/2/Bygg eller Industri/Senaste nytt/red@example.com/"
             "Tidningen AB, Box 1, 111 11 Stockholm/sv/ltr/False/Senaste nytt: A"
         ),
         "A/B/C c/D/E/https://nytt.example.com/luftrenare/en",

@@ -1,9 +1,10 @@
-"""The design senaste-nytt, as the letters it makes show it."""
+"""The packaged designs, as the letters they make show it."""
 
 import re
 from collections.abc import Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 
@@ -14,13 +15,13 @@ from digest.models import Letter
 from tests.builders import SUNDAY, a_frame, a_layout, an_article, the_seed
 from tests.letter.designs import NONCE
 
-COLOUR = re.compile(r"(?:^|; )((?:background-|border-)?color):(#[0-9a-f]{6})")
+COLOUR = re.compile(r"(?:^|; )((?:background-|border-)?color):(#[0-9a-f]{6}|#[0-9a-f]{3})")
 DARK = re.compile(r"  \.(\w+) \{ ([a-z-]+): (#[0-9a-f]{6}) !important; \}")
 OUTLOOK = re.compile(r"\[data-ogs([bc])\] \.(\w+) \{ ([a-z-]+): (#[0-9a-f]{6}) !important; \}")
 
 
-def a_letter(layout: Layout, language: str | None = None) -> Letter:
-    return compose(layout, a_frame(), open_templates(), NONCE, language)
+def a_letter(layout: Layout, language: str | None = None, **frame: Any) -> Letter:
+    return compose(layout, a_frame(**frame), open_templates(), NONCE, language)
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +48,8 @@ def coloured(letter: Letter) -> Iterator[tuple[list[str], str, str]]:
 
 def luminance(colour: str) -> float:
     # WCAG 2.2, relative luminance
-    values = [int(colour[n : n + 2], 16) / 255 for n in (1, 3, 5)]
+    digits = colour[1:] if len(colour) == 7 else "".join(digit * 2 for digit in colour[1:])
+    values = [int(digits[n : n + 2], 16) / 255 for n in (0, 2, 4)]
     red, green, blue = (v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in values)
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
@@ -57,20 +59,24 @@ def contrast(one: str, other: str) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
-def test_every_inlined_colour_has_its_dark_counterpart(seed: Letter) -> None:
-    dark = {(name, what) for name, what, _ in DARK.findall(seed.html)}
-    outlook = {(name, what) for _, name, what, _ in OUTLOOK.findall(seed.html)}
-    found = list(coloured(seed))
-
-    assert len(found) > 50
-    for classes, what, _ in found:
-        assert any((name, what) in dark for name in classes), (classes, what)
-        assert any((name, what) in outlook for name in classes), (classes, what)
+def is_whole_in_the_dark(letter: Letter) -> bool:
+    """Return whether every colour that is inlined has its dark counterpart, for Outlook.com too."""
+    dark = {(name, what) for name, what, _ in DARK.findall(letter.html)}
+    outlook = {(name, what) for _, name, what, _ in OUTLOOK.findall(letter.html)}
+    found = [{(name, what) for name in classes} for classes, what, _ in coloured(letter)]
+    return len(found) > 40 and all(names & dark and names & outlook for names in found)
 
 
-def test_outlook_com_is_told_backgrounds_and_colours_apart(seed: Letter) -> None:
-    assert {kind == "b" for kind, _, what, _ in OUTLOOK.findall(seed.html) if what == "background-color"} == {True}
-    assert {kind == "c" for kind, _, what, _ in OUTLOOK.findall(seed.html) if what != "background-color"} == {True}
+@pytest.mark.parametrize("design", ["senaste-nytt", "plain"])
+def test_every_inlined_colour_has_its_dark_counterpart(design: str) -> None:
+    assert is_whole_in_the_dark(a_letter(the_seed(), design=design))
+
+
+def test_outlook_com_is_told_backgrounds_and_colours_apart(seed: Letter, plain: Letter) -> None:
+    for letter in (seed, plain):
+        found = OUTLOOK.findall(letter.html)
+        assert {kind == "b" for kind, _, what, _ in found if what == "background-color"} == {True}
+        assert {kind == "c" for kind, _, what, _ in found if what != "background-color"} == {True}
 
 
 def test_text_has_contrast_enough_in_light_and_dark(seed: Letter) -> None:
@@ -92,11 +98,11 @@ def test_dates_are_headings_newest_first_with_five_headlines_each(seed: Letter) 
     headings = re.findall(r"<h2 class=\"date-title.*?>(.*?)</h2>", seed.html)
 
     assert headings == [
-        "Söndag 30 november 2025",
-        "Fredag 28 november 2025",
-        "Torsdag 27 november 2025",
-        "Onsdag 26 november 2025",
-        "Tisdag 25 november 2025",
+        "Söndag 30 november",
+        "Fredag 28 november",
+        "Torsdag 27 november",
+        "Onsdag 26 november",
+        "Tisdag 25 november",
     ]
     assert seed.html.count("5 nyheter") == 5
 
@@ -128,10 +134,11 @@ def test_preheader_is_made_from_the_first_headlines(seed: Letter) -> None:
     preheader = re.search(r'<div class="preheader"[^>]*>(.*?)</div>', seed.html)
 
     assert preheader is not None
-    assert preheader[1] == (
+    assert preheader[1].startswith(
         "Daggpunktsgivare för tryckluft – SUTO · Redskap till teleskoplastare · "
-        "Packningar för entreprenadmaskiner · Backkameror"
+        "Packningar för entreprenadmaskiner · Backkameror\u034f\xa0\u034f"
     )
+    assert len(preheader[1].encode()) > 200
 
 
 def test_seed_is_far_from_where_gmail_cuts(seed: Letter) -> None:
@@ -145,7 +152,7 @@ def test_lines_of_the_text_are_within_78_where_no_link_is_longer(seed: Letter) -
 
 
 def test_text_underlines_its_dates(seed: Letter) -> None:
-    assert "\n\nFredag 28 november 2025\n-----------------------\n\n* Begagnad truck under Black Week\n" in seed.text
+    assert "\n\nFredag 28 november\n------------------\n\n6. Begagnad truck under Black Week\n" in seed.text
 
 
 def test_section_and_lead_of_a_headline_are_printed() -> None:
@@ -153,13 +160,13 @@ def test_section_and_lead_of_a_headline_are_printed() -> None:
 
     assert re.search(r'<p class="section soft"[^>]*>Fordon</p>', letter.html)
     assert re.search(r'<p class="summary soft"[^>]*>Ser bakåt.</p>', letter.html)
-    assert "* Fordon: Backkameror\n  Ser bakåt.\n  https://nytt.example.com/luftrenare\n" in letter.text
+    assert "1. Fordon: Backkameror\n   Ser bakåt.\n\n[1] https://nytt.example.com/luftrenare\n" in letter.text
 
 
 def test_what_is_folded_is_counted_and_linked() -> None:
     letter = a_letter(a_layout(an_article(), folded=[an_article()] * 12))
 
-    assert ">12 till på webben</a>" in letter.html
+    assert ">12 till på webben →</a>" in letter.html
     assert "\n12 till på webben:\nhttps://nytt.example.com\n" in letter.text
 
 
@@ -181,7 +188,7 @@ def test_same_story_in_other_places_is_linked_beside_the_one_that_is_printed() -
     assert ">Trä &amp; &lt;b&gt;metall&lt;/b&gt;</a>, <a" in letter.html
     assert ">wire.example.com</a></p>" in letter.html
     assert "\nAlso in Trä & <b>metall</b>:\nhttps://trade.example.com/1?a=1&b=2\n" in letter.text
-    assert "\n  Also in wire.example.com:\n  https://www.wire.example.com/2\n" in letter.text
+    assert "\n   Also in wire.example.com:\n   https://www.wire.example.com/2\n" in letter.text
     assert "javascript" not in letter.html + letter.text
     assert letter.html.count("2 stories") == 1, "six articles are two stories"
     assert letter.html.count("Also in") == letter.text.count("Also in") - 1 == 2
@@ -208,3 +215,95 @@ def test_edition_without_lead_or_days_still_makes_a_letter() -> None:
     letter = a_letter(Layout(SUNDAY, None, ()))
 
     assert "0 nyheter" in letter.text
+
+
+@pytest.fixture(scope="module")
+def plain() -> Letter:
+    return a_letter(the_seed(), design="plain")
+
+
+def test_text_of_plain_has_contrast_enough(plain: Letter) -> None:
+    light = {name: colour for classes, _, colour in coloured(plain) for name in classes}
+    for colours in (light, {name: colour for name, _, colour in DARK.findall(plain.html)}):
+        for text in ("ink", "soft", "accent"):
+            assert contrast(colours[text], colours["page"]) >= 4.5
+
+
+def test_plain_has_no_table_but_outlook_s(plain: Letter) -> None:
+    assert "<table" not in re.sub(r"<!--.*?-->", "", plain.html, flags=re.DOTALL)
+    assert [tag for tag, _ in Tags(plain.html).found if re.fullmatch(r"h\d", tag)][:4] == ["h1", "h2", "h2", "h3"]
+    assert "Hej! Här är Senaste nytt för söndag 30 november 2025, med 26 nyheter." in plain.text
+    assert plain.text.count("Vänliga hälsningar\nSenaste nytt\n") == 1
+
+
+@pytest.mark.parametrize("design", ["senaste-nytt", "plain"])
+@pytest.mark.parametrize("links", ["date", "headline"])
+@pytest.mark.parametrize("language", ["sv", "en"])
+def test_text_says_nothing_but_what_the_html_says(design: str, links: str, language: str) -> None:
+    titled = an_article("Luftrenare", section="Fordon", lead="Ser bakåt i mörker och snö. " * 20)
+    layout = a_layout(titled, an_article("Backkameror", section="Mätteknik", lead="Nya modeller. " * 40))
+    letter = a_letter(layout, language, design=design, text_links=links)
+    said = Words(letter.html).said
+
+    for word in re.findall(r"[^\W\d_]{3,}", re.sub(r"https?://\S+", "", letter.text)):
+        assert word in said, word
+
+
+class Words(HTMLParser):
+    """The words that a page shows."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.said: set[str] = set()
+        self.feed(html)
+
+    def handle_data(self, data: str) -> None:
+        self.said |= set(re.findall(r"[^\W\d_]{3,}", data))
+
+
+def test_links_of_the_text_stand_where_the_newsletter_wants_them() -> None:
+    layout = a_layout(an_article(), an_article("Backkameror", url="https://nytt.example.com/1"), an_article(url=None))
+
+    assert "1. Backkameror\n2. Luftrenare\n\n[1] https://nytt.example.com/1\n\n" in a_letter(layout).text
+    beside = a_letter(layout, text_links="headline").text
+    assert "1. Backkameror\n   https://nytt.example.com/1\n\n2. Luftrenare\n\n" in beside
+
+
+def test_letter_of_several_dates_says_which(seed: Letter) -> None:
+    assert "I brevet: 30\xa0nov.\xa0(5), 28\xa0nov.\xa0(5)," in seed.text
+    assert ">I brevet</b>" in seed.html
+    assert "I brevet" not in a_letter(a_layout(an_article(), an_article())).html
+
+
+@pytest.mark.parametrize("design", ["senaste-nytt", "plain"])
+def test_picture_has_size_and_words_and_is_a_link(design: str) -> None:
+    size: dict[str, Any] = {"image_width": 1200, "image_height": 630}
+    lead = an_article(image="https://nytt.example.com/p.jpg", image_alt='En "hall"', **size)
+    letter = a_letter(a_layout(lead), design=design)
+    (shown,) = [attributes for tag, attributes in Tags(letter.html).found if tag == "img"]
+
+    assert (shown["src"], shown["alt"]) == ("https://nytt.example.com/p.jpg", 'En "hall"')
+    assert (shown["width"], shown["height"]) == ("528", "277")
+    assert re.search(r"<a [^>]*href=\"https://nytt.example.com/luftrenare\"[^>]*><img", letter.html)
+    assert '[En "hall"]' in letter.text
+
+
+@pytest.mark.parametrize("design", ["senaste-nytt", "plain"])
+def test_picture_without_size_fills_the_column_and_without_words_is_no_link(design: str) -> None:
+    letter = a_letter(a_layout(an_article(image="https://nytt.example.com/p.jpg")), design=design)
+    (shown,) = [attributes for tag, attributes in Tags(letter.html).found if tag == "img"]
+
+    assert shown["alt"] == ""
+    assert "height" not in shown
+    assert "width:100%" in shown["style"].replace(" ", "")
+    assert "height:auto" in shown["style"].replace(" ", "")
+    assert not re.search(r"<a [^>]*>\s*<img", letter.html)
+
+
+@pytest.mark.parametrize("design", ["senaste-nytt", "plain"])
+def test_letter_loads_nothing_but_its_picture(design: str) -> None:
+    letter = a_letter(the_seed(), design=design)
+
+    assert "<img" not in letter.html
+    assert "url(" not in letter.html
+    assert "@import" not in letter.html

@@ -5,6 +5,7 @@ import pytest
 
 from digest.errors import DigestError
 from digest.letter.templates import LARGEST, DesignNotFound, TemplateError, open_templates, wrap
+from tests.builders import a_layout, an_article
 from tests.letter.designs import a_design, a_letter
 
 
@@ -99,7 +100,7 @@ def test_design_that_is_missing_is_named_with_the_nearest_there_is(tmp_path: Pat
         open_templates(a_design(tmp_path)).check_design("senast-nytt")
 
     assert str(refused.value) == (
-        "templates/senast-nytt: no such design; there is: mine, senaste-nytt; did you mean 'senaste-nytt'?"
+        "templates/senast-nytt: no such design; there is: mine, plain, senaste-nytt; did you mean 'senaste-nytt'?"
     )
     assert refused.value.exit_code == 4
 
@@ -118,7 +119,7 @@ def test_project_s_own_design_comes_before_the_packaged_one_of_that_name(tmp_pat
     templates = open_templates(tmp_path)
 
     assert templates.render("senaste-nytt/letter.html.j2", {}) == "own"
-    assert templates.designs() == ["senaste-nytt"]
+    assert templates.designs() == ["plain", "senaste-nytt"]
 
 
 def test_template_that_was_changed_is_read_again(tmp_path: Path) -> None:
@@ -269,3 +270,10 @@ def test_subject_that_comes_out_empty_is_an_error(tmp_path: Path) -> None:
     assert (
         refusal(a_design(tmp_path), subject="{{ lead.subtitle }}") == "subject in digest.toml: makes an empty subject"
     )
+
+
+@pytest.mark.parametrize("reach", ["lead.__class__", "lead.picture.__init__", "days[0].__class__.__mro__", "lead._x"])
+def test_values_of_an_edition_lead_nowhere(tmp_path: Path, reach: str) -> None:
+    lead = an_article(image="https://nytt.example.com/p.jpg")
+    with pytest.raises(TemplateError, match=r"unsafe|has no attribute|undefined"):
+        a_letter(a_design(tmp_path, html=f"{{{{ {reach} }}}}"), a_layout(lead, an_article()))
