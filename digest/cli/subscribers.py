@@ -13,6 +13,8 @@ from digest.cli.options import JsonOption, LimitOption, ProjectOption, VerboseOp
 if TYPE_CHECKING:
     from digest.store.people import Known
 
+MOST_SHOWN = 10  #: names of sections in one line
+
 app = typer.Typer(help="People and their lists.", no_args_is_help=True)
 
 AddressArgument = Annotated[str, typer.Argument(metavar="ADDRESS")]
@@ -52,12 +54,14 @@ def import_(
             f"{tally.unconfirmed} on {list_name} are unconfirmed and get no letters; if they agreed to get them, "
             f"import with --confirmed, or write the proof as consent in [lists.{list_name}]"
         )
+    _say_unknown(tally.unknown_sections)
     if json:
         show.as_json(
             {
                 "file": tally.file, "list": tally.list_name, "found": tally.found, "new": tally.new,
                 "confirmed": tally.confirmed, "updated": tally.updated, "unchanged": tally.unchanged,
                 "left": tally.left, "suppressed": tally.suppressed, "skipped": len(tally.problems),
+                "unknown_sections": tally.unknown_sections,
             }
         )  # fmt: skip
     elif verbose or show.is_terminal():
@@ -75,6 +79,10 @@ def add(
     list_name: ListOption,
     name: Annotated[str, typer.Option("--name")] = "",
     language: Annotated[str | None, typer.Option("--language", metavar="CODE", help="sv, en ...")] = None,
+    section: Annotated[
+        list[str] | None, typer.Option("--section", metavar="NAME", help="Only this section of it; may be repeated.")
+    ] = None,
+    all_sections: Annotated[bool, typer.Option("--all-sections", help="All of it again.")] = False,
     confirmed: Annotated[
         bool, typer.Option("--confirmed", help="They agreed to get it; say how with --reason.")
     ] = False,
@@ -84,8 +92,11 @@ def add(
     """Add one person to a list by hand; --confirmed with --reason also brings back who had left."""
     from digest.models import SubscriptionState
     from digest.people.lists import add as add_person
+    from digest.people.lists import unknown_sections
     from digest.project import open_project
 
+    if section and all_sections:
+        raise typer.BadParameter("--section names some, and --all-sections takes all of them; leave one out")
     with open_project(project) as opened:
         done = add_person(
             opened,
@@ -96,7 +107,9 @@ def add(
             confirmed=confirmed,
             reason=reason,
             now=_now(),
+            sections=section or ([] if all_sections else None),
         )
+        _say_unknown(unknown_sections(opened, section or []))
     if done.suppressed == "erased":
         show.say(f"{address} was erased on their own wish; --confirmed --reason TEXT brings them back on it")
     elif done.suppressed:
@@ -107,6 +120,13 @@ def add(
         show.say(f"{address} is unconfirmed on {list_name} and gets no letters; add --confirmed when they agreed")
     if done.suppressed or (confirmed and done.after is not SubscriptionState.CONFIRMED):
         raise typer.Exit(1)
+
+
+def _say_unknown(sections: list[str]) -> None:
+    if sections:
+        named = ", ".join(show.printable(name) for name in sections[:MOST_SHOWN])
+        more = f" and {len(sections) - MOST_SHOWN} more" if len(sections) > MOST_SHOWN else ""
+        show.say(f"no article so far is in the section {named}{more}; the choice is kept: mend it, or wait for them")
 
 
 @app.command()
@@ -210,6 +230,7 @@ def _brief(one: "Known") -> dict[str, Any]:
         "language": one.language,
         "lists": one.lists,
         "suppressed": one.suppressed,
+        "sections": one.sections,
     }
 
 
@@ -218,7 +239,12 @@ def _standing(one: "Known") -> str:
 
 
 def _lists(one: "Known") -> str:
-    return ", ".join(f"{name}: {state}" for name, state in one.lists.items()) or "on no list"
+    return ", ".join(f"{name}: {state}{_sections(one, name)}" for name, state in one.lists.items()) or "on no list"
+
+
+def _sections(one: "Known", list_name: str) -> str:
+    names = [show.printable(name) for name in one.sections.get(list_name, [])]
+    return f" ({', '.join(names)})" if names else ""
 
 
 def _now() -> dt.datetime:

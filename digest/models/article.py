@@ -24,6 +24,9 @@ class Article(SQLModel, table=True):
     section: str = Field(default="", max_length=200)
     author: str = Field(default="", max_length=500)
     image: str | None = Field(default=None, max_length=2000)
+    image_alt: str = Field(default="", max_length=1000)  #: what the picture shows, for who does not see it
+    image_width: int | None = None  #: in pixels, where somebody said so
+    image_height: int | None = None
     language: str | None = Field(default=None, max_length=35)  #: BCP 47, where it is not the newsletter's
     published: dt.datetime | None = None  #: empty when the source gave no date
     published_on: dt.date | None = None  #: the date itself where the source gave no time of day

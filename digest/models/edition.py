@@ -2,6 +2,7 @@
 
 import datetime as dt
 import enum
+from typing import Any
 
 from sqlalchemy import JSON, UniqueConstraint
 from sqlmodel import Field, SQLModel
@@ -72,7 +73,12 @@ class Letter(SQLModel, table=True):
     version: int = 1  #: 2 and on when it was revised; who had the earlier one keeps it
     made_at: dt.datetime | None = None
     language: str = Field(max_length=35)
+    #: Numbers of those of the edition's articles that its readers' sections leave; None: all.
+    articles: list[int] | None = Field(default=None, sa_type=JSON(none_as_null=True))
     subject: str
     html: str  #: with slots at their defaults: the public form
     text: str  #: likewise
     mail: bytes
+    #: The HTML with all that the mail only counts as "N more on the web", with slots; empty when it counts nothing.
+    page: str = ""
+    costs: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)  #: octets of its HTML, see letter/budget.py

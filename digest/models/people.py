@@ -4,7 +4,7 @@ import datetime as dt
 import enum
 from typing import Any
 
-from sqlalchemy import JSON
+from sqlalchemy import JSON, Index, text
 from sqlmodel import Field, SQLModel
 
 from digest.models.columns import words
@@ -52,8 +52,13 @@ class Subscription(SQLModel, table=True):
     state: SubscriptionState = Field(sa_type=words(SubscriptionState))
     origin: Origin = Field(sa_type=words(Origin))
     at: dt.datetime  #: since when it is so
+    sections: str | None = None  #: what the reader chose, as in models/sections.py; None: all of them
 
-    __table_args__ = {"sqlite_with_rowid": False}
+    # Of part of the rows on PostgreSQL too, by the migrations: to say so here loads its dialect at every start.
+    __table_args__ = (
+        Index("ix_subscription_choosing", "list_id", sqlite_where=text("sections IS NOT NULL")),
+        {"sqlite_with_rowid": False},
+    )
 
 
 class Import(SQLModel, table=True):

@@ -3,11 +3,12 @@
 import csv
 import datetime as dt
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from digest.models import SubscriptionState
-from digest.people.imports import STATE, SUPPRESSED
+from digest.models.sections import as_cell
+from digest.people.imports import SECTIONS, SECTIONS_OF, STATE, SUPPRESSED
 from digest.people.lists import list_number
 from digest.project import Project
 from digest.store import people
@@ -28,15 +29,22 @@ def export(project: Project, list_name: str | None, state: SubscriptionState | N
     number = list_number(project, list_name, now) if list_name else None
     states = [state] if state else LIVING if list_name else ()
     attributes = people.attribute_names(project.store, number, states)
-    yield MARK + _table([[*COLUMNS, *attributes, STATE]])
+    chosen = _choices(people.lists_with_choices(project.store), list_name)
+    yield MARK + _table([[*COLUMNS, *chosen.values(), *attributes, STATE]])
     found = people.listing(project.store, list_id=number, states=states)
     while page := list(islice(found, PAGE)):
-        yield _table([_row(one, attributes, list_name) for one in page])
+        yield _table([_row(one, list(chosen), attributes, list_name) for one in page])
 
 
-def _row(one: Known, attributes: list[str], list_name: str | None) -> list[str]:
+def _choices(lists: Iterable[str], only: str | None) -> dict[str, str]:
+    """Return the lists whose sections are told, with their columns' headers; there is none that nobody fills."""
+    return {name: SECTIONS[0] if only else SECTIONS_OF + name for name in lists if only in (None, name)}
+
+
+def _row(one: Known, chosen: list[str], attributes: list[str], list_name: str | None) -> list[str]:
+    sections = [as_cell(one.sections.get(name, [])) for name in chosen]
     values = [str(one.attributes.get(name, "")) for name in attributes]
-    return [one.address, one.name, one.language or "", *values, _standing(one, list_name)]
+    return [one.address, one.name, one.language or "", *sections, *values, _standing(one, list_name)]
 
 
 def _standing(one: Known, list_name: str | None) -> str:

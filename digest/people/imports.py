@@ -9,6 +9,7 @@ from typing import BinaryIO, NamedTuple
 
 from digest.errors import DigestError
 from digest.models import SubscriptionState
+from digest.models.sections import read_sections
 from digest.people.addresses import Address, BadAddress, read_address
 from digest.people.seen import Marks, Seen
 from digest.tables import NotText, Problem, encoding_of, header_key, language_tag, rows, shown, tidy
@@ -37,6 +38,10 @@ NAME = ("name", "namn", "full name", "fullständigt namn")
 FIRST_NAME = ("first name", "förnamn", "given name")
 LAST_NAME = ("last name", "efternamn", "surname", "family name")
 LANGUAGE = ("language", "lang", "språk")
+#: Plural only: a section or a topic in a table of people is as often where they work.
+SECTIONS = ("sections", "sektioner", "topics", "ämnen")
+#: Ours alone: an export of everybody has one for each list that somebody has chosen sections of.
+SECTIONS_OF = "digest sections "
 #: Ours alone: an export says by it where each person stands, so that bringing the file in again confirms nobody.
 STATE = "digest state"
 SUPPRESSED = "suppressed"
@@ -54,6 +59,7 @@ class Row(NamedTuple):
     language: str | None = None
     attributes: Mapping[str, str] = MappingProxyType({})
     state: SubscriptionState | None = None  #: where they stood when the file was exported
+    sections: str | None = None  #: what they chose (models/sections.py), empty: all; None: the file does not say
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +106,7 @@ class _Columns:
     names: tuple[int, ...] = ()  #: joined in this order
     language: tuple[int, str] | None = None  #: with its header
     state: int | None = None
+    sections: int | None = None
     others: tuple[tuple[int, str], ...] = ()  #: attributes, with their headers
 
 
@@ -112,8 +119,8 @@ def read_subscribers(
     that column, names in the other one if there are two, and of more than two the others become attributes
     ``column 2``, ``column 3``. Other columns become attributes under their own headers, and so does a language that
     cannot be understood: it is no reason to lose a reader. Of two rows with one address the first counts. In a file
-    that we have exported, a row's state is the one on ``list_name``. With ``only``, the rows that begin on these lines
-    and no others are read.
+    that we have exported, a row's state is the one on ``list_name``, and so are its sections. With ``only``, the rows
+    that begin on these lines and no others are read.
 
     ``file`` must be seekable and is read from where it stands; it stays open. Raises EmptyFile, NoAddressColumn and
     NotText before the first row.
@@ -129,7 +136,7 @@ def read_subscribers(
             if isinstance(first, Problem):
                 before.append(first)
                 continue
-            columns = _columns_of(first[1], name)
+            columns = _columns_of(first[1], name, list_name)
             wanted: Iterator[_Record | Problem] = chain(before, [] if columns.has_header else [first], table)
             if only is not None:
                 wanted = (row for row in wanted if not isinstance(row, Problem) and row[0] in only)
@@ -179,12 +186,12 @@ def _row(line: int, address: Address, cells: list[str], columns: _Columns, state
     language = None
     if columns.language and (words := tidy(cells[columns.language[0]])) and (language := language_tag(words)) is None:
         attributes[columns.language[1]] = words
-    return Row(
-        line, address, name if len(name) <= LONGEST_NAME else name[:LONGEST_NAME].rstrip(), language, attributes, state
-    )
+    name = name if len(name) <= LONGEST_NAME else name[:LONGEST_NAME].rstrip()
+    sections = None if columns.sections is None else read_sections(tidy(cells[columns.sections]))
+    return Row(line, address, name, language, attributes, state, sections)
 
 
-def _columns_of(first: list[str], name: str) -> _Columns:
+def _columns_of(first: list[str], name: str, list_name: str) -> _Columns:
     """Return where things stand in a table, by its first row."""
     headers = [tidy(cell) or f"column {n}" for n, cell in enumerate(first, 1)]
     for at, cell in enumerate(first):
@@ -204,13 +211,18 @@ def _columns_of(first: list[str], name: str) -> _Columns:
         raise NoAddressColumn(name, first)
     names = columns(NAME) or columns(FIRST_NAME, LAST_NAME)
     state = keys.index(header_key(STATE)) if header_key(STATE) in keys else None
-    others = [n for n in range(len(first)) if n not in (*address, *language, *names, state)]
+    exported = [n for n, header in enumerate(headers) if header.casefold().startswith(SECTIONS_OF)]
+    own = [n for n in exported if headers[n].casefold() == f"{SECTIONS_OF}{list_name}".casefold()]
+    sections = next(iter([*own, *columns(SECTIONS)]), None)
+    used = (*address, *language, *names, *exported, state, sections)
+    others = [n for n in range(len(first)) if n not in used]
     return _Columns(
         has_header=True,
         address=address[0],
         names=names,
         language=(language[0], headers[language[0]]) if language else None,
         state=state,
+        sections=sections,
         others=tuple((n, headers[n]) for n in others),
     )
 

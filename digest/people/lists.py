@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -12,12 +12,13 @@ from typing import TypeVar
 
 from digest.errors import ConfigError, DigestError, NoSuchState, nearest
 from digest.models import MailingList, Newsletter, Origin, SubscriptionState
+from digest.models.sections import joined, section_key, split
 from digest.people.addresses import Address, address_hash, hasher, read_address
 from digest.people.consent import OFF, adding, in_import
 from digest.people.imports import Problem, Row, read_subscribers
 from digest.people.seen import at_length
 from digest.project import Project, who_does_this
-from digest.store import names, people, subscriptions
+from digest.store import articles, names, people, subscriptions
 from digest.store.leaving import bring_back
 from digest.store.people import Known
 from digest.store.subscriptions import SLICE, Enrolled, Person, Vouching
@@ -26,6 +27,7 @@ from digest.tables import language_tag, shown, tidy
 BATCH = 20_000  #: people of an import in memory at a time
 Part = TypeVar("Part")
 Done = TypeVar("Done")
+MOST_NAMED = 1000  #: sections that an import looks up
 
 
 @dataclass
@@ -43,6 +45,7 @@ class Tally:
     suppressed: int = 0
     unconfirmed: int = 0  #: on the list after it, without proof of consent: they get nothing
     problems: list[Problem] = field(default_factory=list)
+    unknown_sections: list[str] = field(default_factory=list)  #: that no article has had; they are kept
 
 
 class NoSuchSubscriber(DigestError):
@@ -81,8 +84,8 @@ def persons(project: Project, rows: Iterable[Row]) -> list[Person]:
     """Return the people of a table's rows as the store knows them."""
     hash_of = hasher(_pepper(project))
     return [
-        Person(hash_of(address.key), address.given, name, language, attributes)
-        for _, address, name, language, attributes, _ in rows
+        Person(hash_of(address.key), address.given, name, language, attributes, sections)
+        for _, address, name, language, attributes, _, sections in rows
     ]
 
 
@@ -117,6 +120,7 @@ def import_file(project: Project, path: Path, name: str, *, confirmed: bool, now
             for enrolled in written(write, _batches(project, chain([first] if first else [], rows), tally)):
                 for one in enrolled:
                     _count(tally, one)
+        tally.unknown_sections = unknown_sections(project, tally.unknown_sections)
     except OSError as error:
         raise DigestError(f"{path} cannot be read: {error.strerror}") from error
     return tally
@@ -130,12 +134,25 @@ def _batches(
     while part := list(islice(rows, min(BATCH, SLICE))):
         tally.found += len(part)
         tally.problems += [row for row in part if isinstance(row, Problem)]
+        named = [row.sections for row in part if isinstance(row, Row) and row.sections]
+        tally.unknown_sections = _also_named(tally.unknown_sections, named)
         for state, some in by_state([row for row in part if isinstance(row, Row)]):
             batch.setdefault(state, []).extend(persons(project, some))
         if sum(map(len, batch.values())) >= BATCH:
             yield from batch.items()
             batch = {}
     yield from batch.items()
+
+
+def _also_named(known: list[str], choices: Collection[str]) -> list[str]:
+    names = (name for choice in dict.fromkeys(choices) for name in split(choice))
+    return list(dict.fromkeys([*known, *names]))[:MOST_NAMED] if choices else known
+
+
+def unknown_sections(project: Project, names: Collection[str]) -> list[str]:
+    """Return those of these sections that no article has had so far."""
+    there = {section_key(name) for name in articles.sections(project.store)} if names else set()
+    return [name for name in names if section_key(name) not in there]
 
 
 def by_state(rows: Sequence[Row]) -> Iterator[tuple[SubscriptionState | None, list[Row]]]:
@@ -185,9 +202,11 @@ def add(
     confirmed: bool,
     reason: str,
     now: dt.datetime,
+    sections: Sequence[str] | None = None,
 ) -> Enrolled:
     """Add one person to a list by hand; return what became of the subscription.
 
+    ``sections`` are those they want of it, all of them where none is named; None leaves it as it was.
     ``confirmed`` with a ``reason`` brings back who had left, also a newsletter that the list goes to, or was erased.
     """
     read = read_address(address)
@@ -195,7 +214,8 @@ def add(
     if language and tag is None:
         raise DigestError(f"{shown(language)} is not a language; write sv or en-GB")
     number = list_number(project, list_name, now)
-    somebody = Person(person(project, read).hash, read.given, tidy(name), tag)
+    chosen = None if sections is None else joined(map(tidy, sections))
+    somebody = Person(person(project, read).hash, read.given, tidy(name), tag, sections=chosen)
     vouching = Vouching(Origin.EDITOR, who_does_this(), reason, now)
 
     def decide(before: SubscriptionState | None, _: Origin | None, suppressed: bool) -> SubscriptionState | None:

@@ -147,6 +147,12 @@ def limited_in(store: Store, edition_id: int) -> list[Limits]:
     return store.read(read)
 
 
+def sections(store: Store) -> list[str]:
+    """Return the sections that articles have, as each spells it."""
+    wanted = select(ARTICLE.c.section).where(ARTICLE.c.section != "").distinct()
+    return store.read(lambda c: list(c.execute(wanted).scalars()))
+
+
 def place(
     store: Store,
     numbers: Sequence[int],

@@ -17,13 +17,14 @@ class Copy:
     language: str  #: the letter's
     address: str  #: empty once the reader is erased
     name: str
+    articles: list[int] | None = None  #: those that the letter was made of; None: all of the edition's
 
 
 def copy_of(store: Store, edition_id: int, subscriber_id: int) -> Copy | None:
     """Return a reader's copy of an edition; None where there is no delivery."""
     wanted = (
         select(
-            DELIVERY.c.letter_id, LETTER.c.language,
+            DELIVERY.c.letter_id, LETTER.c.language, LETTER.c.articles,
             func.coalesce(DELIVERY.c.address, SUBSCRIBER.c.address, ""),
             func.coalesce(DELIVERY.c.name, SUBSCRIBER.c.name, ""),
             SUBSCRIBER.c.erased_at,
@@ -35,8 +36,10 @@ def copy_of(store: Store, edition_id: int, subscriber_id: int) -> Copy | None:
     row = store.read(lambda c: c.execute(wanted).first())
     if row is None:
         return None
-    letter_id, language, address, name, erased_at = row
-    return Copy(letter_id, language, "", "") if erased_at else Copy(letter_id, language, address, name)
+    letter_id, language, articles, address, name, erased_at = row
+    if erased_at:
+        address = name = ""
+    return Copy(letter_id, language, address, name, articles)
 
 
 def is_on_its_way(store: Store, edition_id: int, subscriber_id: int) -> bool:

@@ -134,8 +134,10 @@ def one(store: Store, edition_id: int, subscriber_id: int) -> Delivery | None:
 
 
 def readers_of_letters(store: Store, edition_id: int) -> dict[int, int]:
-    """Return how many readers each letter of an edition is for."""
-    wanted = select(DELIVERY.c.letter_id, func.count()).where(DELIVERY.c.edition_id == edition_id)
+    """Return how many readers each letter of an edition is for; whom it skips are none of them."""
+    wanted = select(DELIVERY.c.letter_id, func.count()).where(
+        DELIVERY.c.edition_id == edition_id, DELIVERY.c.state != DeliveryState.SKIPPED
+    )
     return dict(store.read(lambda c: c.execute(wanted.group_by(DELIVERY.c.letter_id)).all()))
 
 

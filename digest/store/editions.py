@@ -1,7 +1,7 @@
 """Editions, their letters, and the freeze: from one moment on neither articles nor readers change."""
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,7 +22,8 @@ from digest.store import notices
 from digest.store.articles import edition_key
 from digest.store.audience import receives
 from digest.store.store import Store, session_on
-from digest.store.tables import ARTICLE, DELIVERY, EDITION, LETTER, NEWSLETTER, PLACEMENT, SUBSCRIBER
+from digest.store.tables import ARTICLE, DELIVERY, EDITION, EDITION_CHANGE, LETTER, NEWSLETTER, PLACEMENT, SUBSCRIBER
+from digest.store.variants import LetterFor, Wanted, has_chosen, share_out
 
 #: States in which nothing is bound, so that the edition can still be made anew.
 UNBOUND = (EditionState.DRAFT, EditionState.EMPTY, EditionState.HELD)
@@ -32,7 +33,7 @@ OPEN = (EditionState.FROZEN, EditionState.SENDING, EditionState.PAUSED)
 
 @dataclass(frozen=True)
 class Freezing:
-    """All that a freeze writes: the edition, what it binds, its letters by the languages readers asked for."""
+    """All that a freeze writes: the edition, what it binds, its letters, and for whom each is."""
 
     newsletter_id: int
     date: dt.date
@@ -48,9 +49,12 @@ class Freezing:
     roles: Mapping[int, PlacementRole]
     passed: Sequence[int]
     letters: Sequence[Letter]
-    letter_of: Mapping[str, int]  #: a reader's language -> index of their letter; others get the first
+    #: Which of them is for readers who want this. Those in a language that is not named here get the first.
+    letter_for: LetterFor
+    languages: Collection[str] = ()
     dkim: Sequence[Mapping[str, str]] = ()  #: the keys that sign them
     shown_as: Mapping[int, tuple[int, str]] = field(default_factory=dict)  #: what is printed in its place, and why
+    forced: Sequence[Mapping[str, str]] = ()  #: lines of its history: which rules of preflight somebody overrode
 
 
 @dataclass(frozen=True)
@@ -202,6 +206,8 @@ def _freeze(connection: Connection, plan: Freezing) -> Edition | None:
     edition = _edition(connection, plan.newsletter_id, plan.date, plan.number, values)
     assert edition.id is not None
     _bind(connection, plan, edition.id)
+    for line in plan.forced:
+        connection.execute(insert(EDITION_CHANGE), {"edition_id": edition.id, "verb": "forced", "at": plan.at, **line})
     audience = _make_deliveries(connection, plan, edition.id, _store_letters(connection, plan, edition.id))
     return _edition(connection, plan.newsletter_id, plan.date, plan.number, {"audience": audience})
 
@@ -245,7 +251,7 @@ def _bind(connection: Connection, plan: Freezing, edition_id: int) -> None:
 def _store_letters(connection: Connection, plan: Freezing, edition_id: int) -> list[int]:
     rows = [
         {"edition_id": edition_id, "language": x.language, "subject": x.subject, "html": x.html, "text": x.text,
-         "mail": x.mail, "version": 1, "made_at": plan.at}
+         "mail": x.mail, "version": 1, "made_at": plan.at, "articles": x.articles, "page": x.page, "costs": x.costs}
         for x in plan.letters
     ]  # fmt: skip
     row = insert(LETTER).returning(LETTER.c.id)
@@ -253,8 +259,13 @@ def _store_letters(connection: Connection, plan: Freezing, edition_id: int) -> l
 
 
 def _make_deliveries(connection: Connection, plan: Freezing, edition_id: int, letter_ids: Sequence[int]) -> int:
+    if has_chosen(connection, plan.list_ids):
+        return share_out(
+            connection, edition_id, plan.newsletter_id, plan.list_ids, letter_ids, plan.letter_for, plan.at
+        )
     first, pending = literal(letter_ids[0]), literal(int(DeliveryState.PENDING))
-    chosen = {language: letter_ids[index] for language, index in plan.letter_of.items() if index}
+    places = {language: plan.letter_for(Wanted(language)) for language in plan.languages}
+    chosen = {language: letter_ids[place] for language, place in places.items() if place}
     letter = case(chosen, value=SUBSCRIBER.c.language, else_=first) if chosen else first
     readers = (
         select(literal(edition_id), SUBSCRIBER.c.id, letter, pending, literal(0), literal(0))

@@ -1,13 +1,14 @@
 """Subscribers as people ask about them: who is on which list, what became of them, how many there are."""
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, bindparam, func, select, true
 
 from digest.models import ConsentChange, SubscriptionState
+from digest.models.sections import split
 from digest.store.audience import receives
 from digest.store.store import Store, session_on
 from digest.store.tables import CONSENT_CHANGE, MAILING_LIST, SUBSCRIBER, SUBSCRIPTION, SUPPRESSION
@@ -26,6 +27,7 @@ class Known:
     attributes: dict[str, Any]
     lists: dict[str, str]
     suppressed: str | None
+    sections: dict[str, list[str]] = field(default_factory=dict)  #: by list, where any were chosen
 
 
 def listing(
@@ -80,21 +82,33 @@ def attribute_names(store: Store, list_id: int | None, states: Collection[Subscr
     return store.read(lambda c: list(c.execute(wanted).scalars()))
 
 
+def lists_with_choices(store: Store) -> list[str]:
+    """Return the names of the lists of which somebody has chosen sections."""
+    choosing = select(SUBSCRIPTION.c.list_id).where(
+        SUBSCRIPTION.c.list_id == MAILING_LIST.c.id, SUBSCRIPTION.c.sections.is_not(None)
+    )
+    wanted = select(MAILING_LIST.c.name).where(choosing.exists()).order_by(MAILING_LIST.c.name)
+    return store.read(lambda c: list(c.execute(wanted).scalars()))
+
+
 def _page(connection: Connection, wanted: Any, after: int, most: int) -> list[Known]:
     rows = connection.execute(wanted, {"after": after, "most": most}).all()
     where = (
-        select(SUBSCRIPTION.c.subscriber_id, MAILING_LIST.c.name, SUBSCRIPTION.c.state)
+        select(SUBSCRIPTION.c.subscriber_id, MAILING_LIST.c.name, SUBSCRIPTION.c.state, SUBSCRIPTION.c.sections)
         .join(MAILING_LIST, MAILING_LIST.c.id == SUBSCRIPTION.c.list_id)
         .where(SUBSCRIPTION.c.subscriber_id.in_([row.id for row in rows]))
         .order_by(MAILING_LIST.c.name)
     )
     lists: dict[int, dict[str, str]] = {}
+    sections: dict[int, dict[str, list[str]]] = {}
     for found in connection.execute(where):
         lists.setdefault(found.subscriber_id, {})[found.name] = found.state.value
+        if found.sections:
+            sections.setdefault(found.subscriber_id, {})[found.name] = split(found.sections)
     return [
         Known(
             row.id, row.address, row.name, row.language, row.attributes, lists.get(row.id, {}),
-            row.reason.value if row.reason else None,
+            row.reason.value if row.reason else None, sections.get(row.id, {}),
         )
         for row in rows
     ]  # fmt: skip

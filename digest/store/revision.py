@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, case, func, insert, select, update
 
-from digest.models import EditionState, Letter, PlacementRole
+from digest.models import DeliveryState, EditionState, Letter, PlacementRole
 from digest.store.ledger import doubted
 from digest.store.steering import WAITS, Deed, note
 from digest.store.store import Store
@@ -43,7 +43,8 @@ def revise(store: Store, plan: Revision, deed: Deed) -> int | None:
     """Store an edition's revised letters and give them to who has had none; return how many readers that is.
 
     None when it is not paused any more, or an article has changed once again since it was rendered.  Nothing is
-    written when there is nobody to give them to.  All of it is one transaction, as the freeze is.
+    written when there is nobody to give them to.  Who waits for a letter of which none is left is skipped.  All of it
+    is one transaction, as the freeze is.
     """
 
     def change(connection: Connection) -> int | None:
@@ -53,10 +54,10 @@ def revise(store: Store, plan: Revision, deed: Deed) -> int | None:
         here = _has_had_none(plan.edition_id)
         if not connection.execute(select(func.count()).where(here)).scalar_one():
             return 0
-        earlier = select(LETTER.c.id, LETTER.c.language).where(LETTER.c.edition_id == plan.edition_id)
-        replaced = {row.id: row.language for row in connection.execute(earlier)}
-        newest = {x.language: _store_letter(connection, plan, x, deed.at) for x in plan.letters}
-        chosen = case({number: newest[language] for number, language in replaced.items()}, value=DELIVERY.c.letter_id)
+        chosen, emptied = _store_letters(connection, plan, deed.at)
+        if emptied:
+            nothing = {"state": DeliveryState.SKIPPED, "lease": None, "next_at": None, "done_at": deed.at}
+            connection.execute(update(DELIVERY).where(here, DELIVERY.c.letter_id.in_(emptied)).values(nothing))
         connection.execute(update(PLACEMENT).where(PLACEMENT.c.edition_id == plan.edition_id).values(role=None))
         for article in {**plan.roles, **plan.shown_as}:
             at = and_(PLACEMENT.c.edition_id == plan.edition_id, PLACEMENT.c.article_id == article)
@@ -66,7 +67,8 @@ def revise(store: Store, plan: Revision, deed: Deed) -> int | None:
         dkim = [dict(key) for key in plan.dkim]
         connection.execute(update(EDITION).where(EDITION.c.id == plan.edition_id).values(dkim=dkim))
         note(connection, plan.edition_id, deed)
-        return connection.execute(update(DELIVERY).where(here).values(letter_id=chosen)).rowcount
+        letter = case(chosen, value=DELIVERY.c.letter_id)
+        return connection.execute(update(DELIVERY).where(here).values(letter_id=letter)).rowcount
 
     return store.write(change).result()
 
@@ -76,9 +78,23 @@ def _articles(connection: Connection, edition_id: int) -> dict[int, dt.datetime]
     return dict(connection.execute(wanted.where(PLACEMENT.c.edition_id == edition_id)).all())
 
 
+def _store_letters(connection: Connection, plan: Revision, now: dt.datetime) -> tuple[dict[int, int], list[int]]:
+    """Store the letters; return which takes the place of which earlier one, and which have none left in theirs."""
+    earlier = select(LETTER.c.id, LETTER.c.language, LETTER.c.articles).where(LETTER.c.edition_id == plan.edition_id)
+    replaced = {row.id: _variant(row.language, row.articles) for row in connection.execute(earlier)}
+    newest = {_variant(x.language, x.articles): _store_letter(connection, plan, x, now) for x in plan.letters}
+    taken = {number: newest[variant] for number, variant in replaced.items() if variant in newest}
+    return taken, [number for number in replaced if number not in taken]
+
+
+def _variant(language: str, articles: Sequence[int] | None) -> tuple[str, tuple[int, ...] | None]:
+    return language, None if articles is None else tuple(articles)
+
+
 def _store_letter(connection: Connection, plan: Revision, letter: Letter, now: dt.datetime) -> int:
     values = {
         "edition_id": plan.edition_id, "language": letter.language, "subject": letter.subject, "html": letter.html,
         "text": letter.text, "mail": letter.mail, "version": plan.version, "made_at": now,
+        "articles": letter.articles, "page": letter.page, "costs": letter.costs,
     }  # fmt: skip
     return int(connection.execute(insert(LETTER).values(values).returning(LETTER.c.id)).scalar_one())

@@ -40,6 +40,7 @@ class Person(NamedTuple):
     name: str = ""
     language: str | None = None
     attributes: Mapping[str, str] = MappingProxyType({})
+    sections: str | None = None  #: as in models/sections.py; empty: all of them; None: nothing is said about it
 
 
 class Known(NamedTuple):
@@ -52,14 +53,15 @@ class Known(NamedTuple):
     attributes: str  #: as JSON
     state: SubscriptionState | None
     origin: Origin | None
+    sections: str | None  #: None: all of them
 
 
 def known(connection: Connection, list_id: int, people: Sequence[Person]) -> dict[bytes, Known]:
     """Return whom we know of a slice of people by hash, with their subscription to the list."""
     found = _known(_size(people)).rows(driver_of(connection), *_hashes(people), list_id)
     return {
-        hash_: Known(number, address, name, language, attributes, _STATES[state], _ORIGINS[origin])
-        for hash_, number, address, name, language, attributes, state, origin in found
+        hash_: Known(number, address, name, language, attributes, _STATES[state], _ORIGINS[origin], sections)
+        for hash_, number, address, name, language, attributes, state, origin, sections in found
     }
 
 
@@ -89,6 +91,17 @@ def said_anew(one: Known, person: Person) -> bool:
         and (not person.language or person.language == one.language)
         and (not person.attributes or _has(one.attributes, person.attributes))
     )
+
+
+def chosen_anew(one: Known | None, person: Person) -> bool:
+    """Return whether other sections are chosen for a person than the subscription has."""
+    return person.sections is not None and person.sections != ((one and one.sections) or "")
+
+
+def choose(connection: Connection, list_id: int, choices: Sequence[tuple[int, str | None]]) -> None:
+    """Write down the sections chosen for people's subscriptions to a list, by their numbers."""
+    rows = [(sections or None, list_id, number) for number, sections in choices]
+    _choose().each(driver_of(connection), rows)
 
 
 def bring_up_to_date(connection: Connection, changes: Iterable[tuple[Known, Person]]) -> None:
@@ -150,7 +163,7 @@ def _hashes(people: Sequence[Person]) -> list[bytes | None]:
 def _known(size: int) -> Prepared:
     theirs = and_(SUBSCRIPTION.c.list_id == given(size + 1), SUBSCRIPTION.c.subscriber_id == SUBSCRIBER.c.id)
     columns = [getattr(SUBSCRIBER.c, name) for name in Known._fields[:5]]
-    wanted = select(SUBSCRIBER.c.hash, *columns, SUBSCRIPTION.c.state, SUBSCRIPTION.c.origin)
+    wanted = select(SUBSCRIBER.c.hash, *columns, SUBSCRIPTION.c.state, SUBSCRIPTION.c.origin, SUBSCRIPTION.c.sections)
     people = SUBSCRIBER.outerjoin(SUBSCRIPTION, theirs)
     return Prepared(wanted.select_from(people).where(SUBSCRIBER.c.hash.in_(_places(size))))
 
@@ -180,3 +193,9 @@ def _renew() -> Bulk:
     columns = ("address", "name", "language", "attributes")
     renewed = {name: given(place) for place, name in enumerate(columns, 1)}
     return Bulk(update(SUBSCRIBER).where(SUBSCRIBER.c.id == given(5)).values(renewed))
+
+
+@cache
+def _choose() -> Bulk:
+    theirs = and_(SUBSCRIPTION.c.list_id == given(2), SUBSCRIPTION.c.subscriber_id == given(3))
+    return Bulk(update(SUBSCRIPTION).where(theirs).values(sections=given(1)))

@@ -20,6 +20,7 @@ SLICE = 500  #: rows a write transaction: a mark of the ledger never waits long 
 #: What an article says; the rest is who it is, and when we saw it.
 CONTENT = (
     "title", "subtitle", "lead", "body", "section", "author", "image", "language",
+    "image_alt", "image_width", "image_height",
     "published", "published_on", "embargo_until", "expires", "url",
 )  # fmt: skip
 

@@ -222,13 +222,14 @@ def claim_again(
 ) -> Claim:
     """Claim one reader's delivery for one more copy of the same letter, making it for a reader who joined later.
 
-    ``letter_id`` is for who had none.  The audience grows with such a reader, so that the counts add up to it.
+    ``letter_id`` is for who had none.  The audience grows with who joined later, so that the counts add up to it.
     """
     here = and_(DELIVERY.c.edition_id == edition_id, DELIVERY.c.subscriber_id == subscriber_id)
     fresh: dict[str, Any] = {"state": DeliveryState.PENDING, "closed": False, "done_at": None}
+    letter = case((DELIVERY.c.state == DeliveryState.SKIPPED, letter_id), else_=DELIVERY.c.letter_id)
 
     def change(connection: Connection) -> Claim:
-        if not connection.execute(update(DELIVERY).where(here).values(fresh)).rowcount:
+        if not connection.execute(update(DELIVERY).where(here).values(**fresh, letter_id=letter)).rowcount:
             known = {"edition_id": edition_id, "subscriber_id": subscriber_id, "letter_id": letter_id, "attempt": 0}
             connection.execute(insert(DELIVERY).values({**known, **fresh}))
             grown = {"audience": EDITION.c.audience + 1}

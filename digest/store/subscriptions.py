@@ -139,6 +139,8 @@ def enrol_some(
     numbers |= rolls.add(connection, new, stored(SUBSCRIBER.c.created_at, vouching.at))
     changes = [(numbers[person.hash], one.after) for person, one in both if one.after and one.after is not one.before]
     _record_changes(connection, list_id, changes, vouching)
+    chosen = [p for p in people if p.sections is not None and rolls.chosen_anew(known.get(p.hash), p)]
+    rolls.choose(connection, list_id, [(numbers[p.hash], p.sections) for p in chosen if p.hash in numbers])
     return enrolled
 
 
@@ -167,7 +169,9 @@ def _outcomes(
     for person in people:
         one, reason = known.get(person.hash), suppressed.get(person.hash)
         before = states.get(person.hash, one.state if one else None)
-        updated = one is not None and rolls.said_anew(one, person)
+        updated = one is not None and (
+            rolls.said_anew(one, person) or (one.state is not None and rolls.chosen_anew(one, person))
+        )
         alike = (before, one and one.origin, reason, updated, one is None)
         if alike not in decided:
             decided[alike] = _outcome(one, before, reason, updated, decide)

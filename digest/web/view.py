@@ -1,4 +1,4 @@
-"""A letter on the web: as it was mailed to the reader whose link it is."""
+"""A letter on the web: as it was mailed to the reader whose link it is, with the articles that the mail folds."""
 
 import datetime as dt
 import email
@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from digest import tokens
 from digest.delivery.embargo import free
 from digest.letter.identity import Identity
-from digest.letter.stamp import open_letter
+from digest.letter.stamp import fill_page, open_letter, public
 from digest.models import Letter
 from digest.project import Project
 from digest.store import editions
@@ -60,25 +60,29 @@ def prefers_text(accept: str) -> bool:
 def _chosen(letters: Sequence[Letter], copy: Copy | None, version: str | None) -> Letter | None:
     """Return the letter of a version; when none is asked for, the one that was mailed, else the newest.
 
-    It is in the language of the reader's copy; without one, in the newsletter's own, which is stored first.
+    It is of the variant of the reader's copy; without one, the whole in the newsletter's own language, stored first.
     """
     mailed = next((letter for letter in letters if copy and letter.id == copy.letter_id), None)
     if version is None and mailed is not None:
         return mailed
     wanted = str(max((letter.version for letter in letters), default=1)) if version is None else version
     of_version = [letter for letter in letters if str(letter.version) == wanted]
-    same = (letter for letter in of_version if copy and letter.language == copy.language)
+    variant = copy and (copy.language, copy.articles)
+    same = (letter for letter in of_version if (letter.language, letter.articles) == variant)
     return next(same, next(iter(of_version), None))
 
 
 def _parts(project: Project, listed: Listed, letter: Letter, copy: Copy | None, subscriber_id: int) -> tuple[str, str]:
-    """Return a letter's HTML and text: stamped for its reader; the public form once there is none."""
+    """Return a letter's HTML and text: stamped for its reader; the public form once there is none.
+
+    What the mail counts as "12 more on the web" is printed here.
+    """
     if copy is None or not copy.address:
-        return letter.html, letter.text
+        return public(letter.page) or letter.html, letter.text
     reader = Identity(project.keys, listed.edition).reader(subscriber_id, copy.address, copy.name)
     mail = email.message_from_bytes(open_letter(letter.mail).fill(reader), policy=email.policy.default)
     assert isinstance(mail, EmailMessage)
-    return _part(mail, "html"), _part(mail, "plain")
+    return fill_page(letter.page, reader) or _part(mail, "html"), _part(mail, "plain")
 
 
 def _part(mail: EmailMessage, kind: str) -> str:

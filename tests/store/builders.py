@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, insert, update
 
+from digest.delivery.variants import primary
 from digest.models import (
     Article,
     Edition,
@@ -33,6 +34,7 @@ from digest.store.saving import Home, Saved
 from digest.store.steering import Deed
 from digest.store.subscriptions import Enrolled, Person, Vouching
 from digest.store.tables import SUBSCRIBER
+from digest.store.variants import Wanted
 from tests.builders import SUNDAY, an_article
 
 T = TypeVar("T")
@@ -152,9 +154,20 @@ def a_plan(store: Store, **values: Any) -> Freezing:
         "newsletter_id": newsletter_id, "date": SUNDAY, "number": 1, "at": NOON, "give_up_at": LATER,
         "rehearsal": False, "list_ids": [a_list_number(store)], "sender": "nytt@example.com",
         "bounce_address": None, "key": "0" * 16, "rendered": rendered, "roles": roles, "passed": [],
-        "letters": [a_letter()], "letter_of": {},
+        "letters": [a_letter()], "letter_for": lambda wanted: 0,
     }  # fmt: skip
     return Freezing(**{**defaults, **values})
+
+
+def in_languages(*languages: str, asked: Sequence[str] = ()) -> dict[str, Any]:
+    """Return what a freeze has for a letter in each of these languages, the first for whoever asked for another."""
+
+    def letter_for(wanted: Wanted) -> int:
+        language = primary(wanted.language or "")
+        return languages.index(language) if language in languages else 0
+
+    letters = [a_letter(one) for one in languages]
+    return {"letters": letters, "letter_for": letter_for, "languages": asked or languages}
 
 
 def a_frozen_edition(store: Store, *addresses: str, **values: Any) -> Edition:

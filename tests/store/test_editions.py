@@ -23,6 +23,7 @@ from tests.store.builders import (
     do,
     enrol,
     erase,
+    in_languages,
     number_of,
     query,
     some_articles,
@@ -264,7 +265,7 @@ def test_each_reader_gets_the_letter_of_their_language_else_the_first(store: Sto
     for address, language in languages.items():
         enrol(store, a_person(address, language=language))
     some_articles(store, "a")
-    plan = a_plan(store, letters=[a_letter("sv"), a_letter("en")], letter_of={"sv": 0, "en": 1, "en-GB": 1})
+    plan = a_plan(store, **in_languages("sv", "en", asked=["sv", "en", "en-GB", "de"]))
 
     editions.freeze(store, plan)
 

@@ -1,4 +1,3 @@
-import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -7,7 +6,7 @@ from digest.models import Source
 from digest.store import Store, names, open_store, saving, sources
 from digest.store.saving import Book, Home
 from digest.store.sources import Refused
-from digest.store.upgrade import MIGRATIONS, migrate
+from digest.store.upgrade import migrate
 from tests.builders import an_article
 from tests.store.builders import LATER, NOON, do, query
 
@@ -17,9 +16,8 @@ def a_source(store: Store, name: str = "press") -> int:
 
 
 def test_older_store_s_sources_are_not_taken_for_new_ones(tmp_path: Path) -> None:
-    path, folder = tmp_path / "old.db", tmp_path / "migrations"
-    shutil.copytree(MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__", "0004*"))
-    migrate(path, folder)
+    path = tmp_path / "old.db"
+    migrate(path, to="0003")
     with closing(sqlite3.connect(path)) as store, store:
         store.execute("INSERT INTO installation (id, uid, pepper, created_at) VALUES (1, 'u', 'p', '2025-11-30')")
         for number, name in ((1, "press"), (2, "empty")):

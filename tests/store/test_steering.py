@@ -22,6 +22,7 @@ from tests.store.builders import (
     a_plan,
     do,
     enrol,
+    in_languages,
     number_of,
     query,
     some_articles,
@@ -407,7 +408,7 @@ def test_each_language_gets_its_own_revised_letter(store: Store) -> None:
     enrol(store, ANNA, BO)
     do(store, lambda c: c.execute(update(SUBSCRIBER).where(SUBSCRIBER.c.id == 2).values(language="en")))
     some_articles(store, "a")
-    editions.freeze(store, a_plan(store, letters=[a_letter("sv"), a_letter("en")], letter_of={"sv": 0, "en": 1}))
+    editions.freeze(store, a_plan(store, **in_languages("sv", "en")))
     turn(store, PAUSED)
 
     assert revise(store, a_letter("sv"), a_letter("en")) == 2

@@ -97,6 +97,17 @@ def test_a_reader_who_got_no_copy_sees_the_public_letter_in_the_newsletter_s_lan
     assert '<html lang="sv"' in page.text
 
 
+def test_what_the_mail_folds_is_printed_on_its_page(mailed: Mailed, served: Served) -> None:
+    page = "<body>Allt <a href='https://nytt.example.com/u/\0token:unsubscribe:\0'>x</a>\0html:name:du\0</body>"
+    mailed.do("UPDATE letter SET page = ?", page)
+    shown = served.get(mailed.view()).text
+
+    assert shown == f"<body>Allt <a href='https://nytt.example.com{mailed.leave()}'>x</a>Anna Åkesson</body>"
+    assert served.get(f"{mailed.view()}?text=1").text == part(mailed, "plain")
+    public = served.get(view_path(mailed, 1, 4711)).text
+    assert public == "<body>Allt <a href='https://nytt.example.com'>x</a>du</body>"
+
+
 def view_path(mailed: Mailed, edition_id: int, subscriber_id: int) -> str:
     with open_project(mailed.folder) as project:
         return f"/view/{make(project.keys, project.keys.newest, Purpose.VIEW, edition_id, subscriber_id)}"
