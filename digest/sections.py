@@ -5,9 +5,10 @@ from email.utils import parseaddr
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, field_validator, model_validator
 
 from digest.notation import Dates, Duration, Line, Mailbox, Schedule, Selector, Selectors, WebAddress, Zone, read_dates
+from digest.thresholds import Thresholds, read_thresholds
 
 KINDS = ("feed", "page", "sitemap", "folder", "database", "email")  #: of sources
 ON_THE_WEB = KINDS[:3]
@@ -33,6 +34,7 @@ class NewsletterSettings(Section):
     language: Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}([_-][A-Za-z0-9]+)*$")] = "en"
     timezone: Zone = "UTC"
     design: str = "senaste-nytt"
+    text_links: Literal["date", "headline"] = "date"
     schedule: Schedule | None = None
     skip_dates: tuple[Dates, ...] = ()
     send_before: Duration = dt.timedelta(hours=6)
@@ -43,6 +45,7 @@ class NewsletterSettings(Section):
     max_articles: Annotated[int, Field(ge=1, le=10_000)] = 60
     same_story: Literal["first", "longest", "preferred", "off"] = "preferred"
     headers: dict[str, Line] = {}
+    preflight: Annotated[Thresholds, PlainValidator(read_thresholds)] = Thresholds()
     formerly: str | None = None
 
     @property

@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from digest.sections import (
     Section,
     SourceSettings,
 )
+from digest.thresholds import Thresholds
 
 __all__ = [
     "FILE",
@@ -214,13 +215,21 @@ def given_in_file(file: ProjectFile) -> tuple[Given, ...]:
     found = [*_given("", file, skip=("newsletters", "lists", "sources", "domains", "base_url", "relay_rate"))]
     for kind in ("newsletters", "lists", "sources", "domains"):
         for name, section in getattr(file, kind).items():
-            found += _given(f"{kind}.{name}.", section, skip=("name",))
+            found += _given(f"{kind}.{name}.", section, skip=("name", "preflight"))
+            if isinstance(section, NewsletterSettings):
+                found += _given_to_rules(f"{kind}.{name}.preflight.", section.preflight)
     return tuple(found)
 
 
-def _given(prefix: str, section: BaseModel, skip: tuple[str, ...]) -> Iterator[Given]:
+def _given(prefix: str, section: BaseModel, skip: Sequence[str]) -> Iterator[Given]:
     for name, field in type(section).model_fields.items():
         if name not in skip:
             source = FILE if name in section.model_fields_set else "default"
             # Passwords stand in addresses.
             yield Given(prefix + (field.alias or name), masked(shown(getattr(section, name))), source)
+
+
+def _given_to_rules(prefix: str, thresholds: Thresholds) -> Iterator[Given]:
+    """Yield the numbers of preflight; of the rules those that have a weight by digest.toml and not by themselves."""
+    for name, value in thresholds.values().items():
+        yield Given(prefix + name, shown(value), FILE if name in thresholds.given else "default")

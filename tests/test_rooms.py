@@ -14,7 +14,7 @@ PACKAGE = Path(digest.__file__).parent
 #: From top to bottom; what shares a line stands side by side and does not know each other.
 ROOMS = [
     ["models", "errors"],
-    ["locale", "tables", "packaged", "notation"],
+    ["locale", "tables", "packaged", "notation", "thresholds"],
     ["tokens", "sections"],
     ["settings"],
     ["environment"],
@@ -38,7 +38,8 @@ FLOOR = {room: floor for floor, rooms in enumerate(ROOMS) for room in rooms}
 DECIDING = [
     *("edition/select", "edition/layout", "edition/audit", "edition/book"),
     *("edition/likeness", "edition/stories", "edition/wording"),
-    *("letter/dkim", "letter/headers", "letter/stamp"),
+    *("letter/dkim", "letter/headers", "letter/stamp", "letter/budget", "letter/printed"),
+    *("letter/schemes", "letter/inbox"),
     *("collect/answers", "collect/guard", "collect/robots"),
     *(
         "collect/dates",
@@ -54,7 +55,10 @@ DECIDING = [
     *("people/consent", "people/difference"),
     *("delivery/domains", "delivery/line", "delivery/matter"),
     *("delivery/preflight", "delivery/pace", "delivery/retry", "delivery/classify", "delivery/verbs"),
+    *("delivery/findings", "delivery/likeness", "delivery/weekdays", "delivery/preflight_content"),
+    *("delivery/preflight_edition", "delivery/preflight_letter", "delivery/preflight_sender"),
     *("delivery/endurance", "delivery/envelope", "delivery/replies", "delivery/trip"),
+    *("edition/topics", "delivery/variants", "delivery/preview_page"),
     "operation/schedule",
 ]
 TOUCHES_THE_WORLD = {

@@ -17,6 +17,7 @@ from digest.settings import (
     read_rate,
     shown,
 )
+from digest.thresholds import FIRM, Thresholds
 
 #: Every key there is, in the shape that DESIGN.md shows.
 FULL = """\
@@ -38,6 +39,7 @@ lists = ["industri"]              # sign-ups go to the first
 language = "sv"
 timezone = "Europe/Stockholm"
 design = "senaste-nytt"
+text_links = "headline"
 schedule = "30 6 * * *"
 skip_dates = ["2025-12-24..2026-01-06", "2026-06-19"]
 send_before = "6h"
@@ -48,6 +50,17 @@ lookback_days = 7
 max_articles = 60
 same_story = "longest"
 formerly = "nyheter"
+
+[newsletters.senaste-nytt.preflight]
+repeated = "hold"
+repeat_days = 30
+alike_percent = 90
+count_editions = 10
+count_times = 2.5
+subject_characters = 60
+html_warn_kb = 80
+html_hold_kb = 95
+picture_kb = 300
 
 [newsletters.senaste-nytt.headers]
 X-PM-Message-Stream = "broadcast"
@@ -115,12 +128,16 @@ def test_file_with_every_key_is_read_as_it_stands(tmp_path: Path) -> None:
     file = read(tmp_path, FULL)
 
     letter = file.newsletters["senaste-nytt"]
-    assert letter.model_dump() == {
+    assert letter.preflight == Thresholds(
+        weights={"repeated": "hold"}, repeat_days=30, alike_percent=90, count_editions=10, count_times=2.5,
+        subject_characters=60, html_warn_kb=80, html_hold_kb=95, picture_kb=300,
+    )  # fmt: skip
+    assert letter.model_dump(exclude={"preflight"}) == {
         "title": "Senaste nytt", "tagline": "Nyheter inom industrivärlden",
         "from_": "Senaste nytt <nytt@example.com>", "reply_to": "red@example.com",
         "subject": "{{ title }}: {{ lead.title }}", "postal_address": "Tidningen AB, Box 1, 111 11 Stockholm",
         "lists": ("industri",), "language": "sv", "timezone": "Europe/Stockholm", "design": "senaste-nytt",
-        "schedule": "30 6 * * *", "skip_dates": ("2025-12-24..2026-01-06", "2026-06-19"),
+        "text_links": "headline", "schedule": "30 6 * * *", "skip_dates": ("2025-12-24..2026-01-06", "2026-06-19"),
         "send_before": dt.timedelta(hours=6), "give_up_after": dt.timedelta(hours=20), "expect_by": "07:15",
         "approve": False, "lookback_days": 7, "max_articles": 60, "headers": {"X-PM-Message-Stream": "broadcast"},
         "same_story": "longest", "formerly": "nyheter",
@@ -196,13 +213,14 @@ def test_source_that_cannot_be_meant_is_refused(tmp_path: Path, text: str, words
 def test_what_is_left_out_has_its_default(tmp_path: Path) -> None:
     file = read(tmp_path, LETTER + SOURCE + "[lists.alla]\n")
 
-    letter = file.newsletters["nytt"].model_dump()
+    assert file.newsletters["nytt"].preflight == Thresholds()
+    letter = file.newsletters["nytt"].model_dump(exclude={"preflight"})
     for required in ("title", "from_", "lists"):
         del letter[required]
     assert letter == {
         "subject": "{{ title }}: {{ lead.title }}", "design": "senaste-nytt", "language": "en", "timezone": "UTC",
-        "schedule": None, "give_up_after": dt.timedelta(hours=20), "lookback_days": 7, "max_articles": 60,
-        "send_before": dt.timedelta(hours=6), "expect_by": None, "approve": False,
+        "text_links": "date", "schedule": None, "give_up_after": dt.timedelta(hours=20), "lookback_days": 7,
+        "max_articles": 60, "send_before": dt.timedelta(hours=6), "expect_by": None, "approve": False,
         "tagline": "", "reply_to": None, "postal_address": "", "skip_dates": (), "headers": {},
         "same_story": "preferred", "formerly": None,
     }  # fmt: skip
@@ -506,3 +524,27 @@ def test_rates_of_domains_are_kept_by_the_names_that_envelopes_carry(tmp_path: P
     assert file.domain_rates == {"gmail.com": "100/min", "xn--bcher-kva.de": "1/s"}
     (given,) = [one for one in given_in_file(file) if one.name == "domain_rates"]
     assert (given.value, given.source) == ("gmail.com = 100/min, xn--bcher-kva.de = 1/s", "digest.toml")
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ('repeatd = "warn"', "newsletters.nytt.preflight: unknown key repeatd; did you mean 'repeated'?"),
+        ('repeated = "loud"', "newsletters.nytt.preflight: repeated = 'loud': write one of warn, hold, off"),
+        ("count_editions = 4", "count_editions = 4: write a number from 5 to 100"),
+        ("repeat_days = true", "repeat_days = True: write a number from 1 to 366"),
+        ("html_warn_kb = 110", "html_warn_kb = 110 is more than html_hold_kb = 100"),
+        *((f'{rule} = "off"', f"digest send --force {rule}") for rule in FIRM),
+    ],
+)
+def test_a_weight_or_number_of_preflight_that_cannot_be_is_refused(tmp_path: Path, line: str, words: str) -> None:
+    assert words in refused(tmp_path, f"{LETTER}[newsletters.nytt.preflight]\n{line}\n")
+
+
+def test_settings_show_every_number_of_preflight_and_the_weights_that_somebody_gave(tmp_path: Path) -> None:
+    file = read(tmp_path, LETTER + '[newsletters.nytt.preflight]\nalike = "off"\n')
+    shown_ = {one.name.rpartition(".")[2]: one.source for one in given_in_file(file) if ".preflight." in one.name}
+
+    assert shown_["alike"] == "digest.toml"
+    assert shown_["repeat_days"] == "default"
+    assert "repeated" not in shown_

@@ -14,9 +14,12 @@ from typer.main import get_command
 from digest import __version__
 from digest.cli import (
     articles,
+    check,
     collect,
     db,
+    designs,
     editions,
+    preview,
     project,
     schedule,
     send,
@@ -111,5 +114,8 @@ def _command(error: TyperException) -> str:
     return str(context.command_path) if context is not None else "digest"
 
 
-for part in (project, collect, sources, articles, subscribers, editions, steering, send, schedule, serve, status, db):
+for part in (
+    project, collect, sources, articles, subscribers, editions, preview, check, steering, send, schedule, serve, status,
+    designs, db,
+):  # fmt: skip
     part.register(app)

@@ -25,6 +25,7 @@ EmbargoOption = Annotated[
     str | None, typer.Option(metavar="DATE", help="No reader sees it before: a date, or a date and time.")
 ]
 ExpiresOption = Annotated[str | None, typer.Option(metavar="DATE", help="It goes into no edition from then on.")]
+AltOption = Annotated[str | None, typer.Option(help="What the picture shows, for who does not see it.")]
 
 
 def register(root: typer.Typer) -> None:
@@ -60,6 +61,7 @@ def add(
     section: TextOption = None,
     author: TextOption = None,
     image: ImageOption = None,
+    image_alt: AltOption = None,
     language: TextOption = None,
     embargo_until: EmbargoOption = None,
     expires: ExpiresOption = None,
@@ -73,8 +75,8 @@ def add(
 
     row = {
         "title": title, "url": url, "subtitle": subtitle, "lead": lead, "body": body, "published": published,
-        "section": section, "author": author, "image": image, "language": language, "embargo_until": embargo_until,
-        "expires": expires,
+        "section": section, "author": author, "image": image, "image_alt": image_alt, "language": language,
+        "embargo_until": embargo_until, "expires": expires,
     }  # fmt: skip
     with open_project(project) as opened:
         taken = take_row(opened, row, source, _now())
@@ -93,6 +95,7 @@ def edit(
     section: TextOption = None,
     author: TextOption = None,
     image: ImageOption = None,
+    image_alt: AltOption = None,
     language: TextOption = None,
     embargo_until: EmbargoOption = None,
     expires: ExpiresOption = None,
@@ -106,8 +109,8 @@ def edit(
 
     fields = {
         "title": title, "url": url, "subtitle": subtitle, "lead": lead, "body": body, "published": published,
-        "section": section, "author": author, "image": image, "language": language, "embargo_until": embargo_until,
-        "expires": expires,
+        "section": section, "author": author, "image": image, "image_alt": image_alt, "language": language,
+        "embargo_until": embargo_until, "expires": expires,
     }  # fmt: skip
     given = {name: value for name, value in fields.items() if value is not None}
     with open_project(project) as opened:
@@ -253,6 +256,7 @@ def _whole(one: "Listed") -> dict[str, Any]:
         "section": article.section,
         "author": article.author,
         "image": article.image,
+        "image_alt": article.image_alt,
         "language": article.language,
         "embargo_until": article.embargo_until and article.embargo_until.isoformat(),
         "expires": article.expires and article.expires.isoformat(),

@@ -1,15 +1,12 @@
-"""``digest preview``, ``digest check`` and ``digest editions``."""
+"""``digest editions``."""
 
 import datetime as dt
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from digest.cli import show
 from digest.cli.options import (
-    DateOption,
-    ForceOption,
     JsonOption,
     LimitOption,
     NewsletterArgument,
@@ -20,7 +17,6 @@ from digest.cli.options import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from digest.delivery.preflight import Verdict
     from digest.delivery.report import Audit
     from digest.edition.audit import Account
 
@@ -34,76 +30,7 @@ KeyArgument = Annotated[str, typer.Argument(metavar="KEY", help="senaste-nytt/20
 
 def register(root: typer.Typer) -> None:
     """Add the commands."""
-    root.command("preview")(preview)
-    root.command("check")(check)
     root.add_typer(app, name="editions")
-
-
-def preview(
-    newsletter: NewsletterArgument = None,
-    date: DateOption = None,
-    for_: Annotated[
-        str | None, typer.Option("--for", metavar="ADDRESS", help="As this subscriber would get it.")
-    ] = None,
-    out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Else preview/ in the project.")] = None,
-    open_: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
-    project: ProjectOption = None,
-    json: JsonOption = False,
-) -> None:
-    """Write the edition as it would go out now: edition.html, edition.txt, message.eml."""
-    from digest.delivery.preview import preview as write_preview
-    from digest.project import open_project
-
-    with open_project(project) as opened:
-        written = write_preview(opened, opened.newsletter(newsletter), date, for_, out, _now())
-    if json:
-        show.as_json({"edition": written.key, "articles": written.articles, "files": [str(f) for f in written.files]})
-    elif not written.files:
-        show.say(f"{written.key}: nothing new, so there is no letter")
-    for file in written.files if not json else ():
-        show.line(str(file))
-    if open_ and written.files:
-        typer.launch(str(written.files[0]))
-
-
-def check(
-    newsletter: NewsletterArgument = None,
-    date: DateOption = None,
-    force: ForceOption = None,
-    project: ProjectOption = None,
-    json: JsonOption = False,
-) -> None:
-    """Preflight on its own: what would hold a send, and what deserves a look. Exits with 6 when something holds."""
-    from digest.delivery.examine import examine
-    from digest.delivery.freeze import draft
-    from digest.delivery.roads import roads
-    from digest.delivery.wish import Wish
-    from digest.project import open_project
-
-    with open_project(project) as opened:
-        settings, now = opened.newsletter(newsletter), _now()
-        made = draft(opened, settings, date or settings.date_at(now), now)
-        verdict = examine(opened, made, roads(opened), Wish(force=tuple(force or ())))
-    show_verdict(verdict, json=json)
-    if verdict.holds:
-        raise typer.Exit(6)
-
-
-def show_verdict(verdict: "Verdict", *, json: bool) -> None:
-    """Print the findings: the worst first."""
-    if json:
-        findings = [
-            {"rule": f.rule, "level": f.level.value, "message": f.message, "where": f.where} for f in verdict.findings
-        ]
-        show.as_json({"verdict": verdict.level.value, "findings": findings})
-        return
-    for finding in verdict.findings:
-        if finding.message:
-            where = f" ({finding.where})" if finding.where else ""
-            forced = ", forced" if finding.rule in verdict.forced else ""
-            show.line(f"{finding.level.value}{forced}: {finding.rule}: {finding.message}{where}")
-    if verdict.level.value == "pass":
-        show.say("preflight: nothing to object to")
 
 
 @app.command("list")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from digest.cli import show
 from digest.cli.show import several
-from digest.delivery.preflight import Level
+from digest.delivery.preflight import Level, gist
 from digest.delivery.roads import Roads
 from digest.delivery.wish import Ending, Result
 
@@ -44,10 +44,10 @@ def words_of(results: Sequence[Result], ways: Roads) -> str:
 
 
 def _explain(result: Result, *, talks: bool) -> None:
-    for finding in result.findings:
+    for finding in gist(result.findings):
         # Off a terminal only what has stopped a send is worth a mail from cron.
-        if finding.message and (talks or (result.ending is Ending.HELD and finding.level is Level.HOLD)):
-            show.say(f"{result.key}: {finding.level.value}: {finding.message}")
+        if talks or (result.ending is Ending.HELD and finding.level is Level.HOLD):
+            show.say(f"{result.key}: {finding.level.value}: {show.printable(finding.message)}")
     if result.now.relay_words and result.open:
         show.say(f"{result.key}: {result.now.relay_words}")
     if result.edition["state"] == "paused" and not talks:
@@ -80,7 +80,8 @@ def _sentence(result: Result, ways: Roads) -> str:
             way = "mend it" if edition["state"] in ("frozen", "sending") else "mend it, or --force the rule"
             return f"{result.key}: held, nothing sent; {way}"
         case Ending.DRY:
-            counts = f"{several(edition['articles'], 'article')} to {several(edition['audience'], 'reader')}"
+            readers = edition["audience"] - edition["skipped"]
+            counts = f"{several(edition['articles'], 'article')} to {several(readers, 'reader')}"
             return f"{result.key}: would send {counts} through {ways.names}; nothing was frozen or sent"
         case Ending.ALREADY:
             return f"{result.key}: already {edition['state']}, nothing left to send"

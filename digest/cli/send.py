@@ -68,6 +68,10 @@ def send(
         list[str] | None,
         typer.Option("--test", metavar="[ADDRESS]", help="Only a marked copy to the editors, or to ADDRESS."),
     ] = None,
+    for_: Annotated[
+        str | None,
+        typer.Option("--for", metavar="ADDRESS", help="With --test: what this reader would get, sections and all."),
+    ] = None,
     due: Annotated[
         bool,
         typer.Option("--due", help="Only what the schedule says is due, and what is open; for cron, every minute."),
@@ -100,6 +104,8 @@ def send(
 
     if due and (date or test or extra or dry_run):
         raise typer.BadParameter("--due goes by the schedule alone; leave out --date, --test, --extra and --dry-run")
+    if for_ and not test:
+        raise typer.BadParameter("--for says whose letter --test sends; add --test, or look with: digest preview --for")
     wish = Wish(date, dry_run, wait, tuple(force or ()), in_doubt, extra)
     results: list[Result] = []
     with open_project(project) as opened:
@@ -109,7 +115,7 @@ def send(
         ways = roads(opened)
         if test:
             code = _collect(opened) if collect else 0
-            raise typer.Exit(max(code, *(_send_test(opened, one, date, test, ways) for one in wanted)))
+            raise typer.Exit(max(code, *(_send_test(opened, one, date, test, for_, ways) for one in wanted)))
         watched = monitor(opened, is_trial=dry_run)
         code = 1
         try:
@@ -263,21 +269,32 @@ def _note_missing(project: "Project", results: "list[Result]", *, is_trial: bool
 
 
 def _send_test(
-    project: "Project", settings: "NewsletterSettings", date: dt.date | None, test: list[str], ways: "Roads"
+    project: "Project",
+    settings: "NewsletterSettings",
+    date: dt.date | None,
+    test: list[str],
+    for_: str | None,
+    ways: "Roads",
 ) -> int:
-    from digest.delivery.freeze import draft
+    from digest.delivery.freeze import draft, list_numbers
+    from digest.delivery.reader import drafted_letter
     from digest.delivery.trial import send_test
+    from digest.people.lists import find
+    from digest.store.variants import wanted_by
 
     now = dt.datetime.now(dt.UTC)
     editors = [parseaddr(editor)[1] for editor in project.file.editors]
     addresses = [one for given in test for one in ([given] if given else editors)]
     if not addresses:
         raise ConfigError('nobody to send a test letter to: write editors = ["you@example.com"] in digest.toml')
-    made = draft(project, settings, date or settings.date_at(now), now, test=True)
+    reader = find(project, for_) if for_ else None
+    look = [wanted_by(project.store, list_numbers(project, settings, now), reader.id)] if reader else []
+    made = draft(project, settings, date or settings.date_at(now), now, test=True, look=look)
     if not made.letters:
         show.say(f"{made.key}: nothing new, so there is no letter to test")
         return 0
-    tried = send_test(project, made, list(dict.fromkeys(addresses)), ways.relays[0])
+    letters = [drafted_letter(project, made, reader)] if reader else []
+    tried = send_test(project, made, list(dict.fromkeys(addresses)), ways.relays[0], letters)
     for one in tried:
         where = f"written to {ways.names}" if ways.rehearsal else f"{'taken' if one.taken else 'refused'}: {one.words}"
         show.say(f"test letter to {one.address} {where}")
@@ -315,6 +332,7 @@ def _say_freezing(key: str, readers: int) -> None:
 
 def _ask(made: "Draft", ways: "Roads") -> bool:
     show.say(f"{made.key}: {made.letters[0].subject}")
-    counts = f"{several(made.layout.count, 'article')} to {several(made.readers, 'reader')}"
-    show.say(f"{counts} through {ways.names}")
+    counts = f"{several(made.layout.count, 'article')} to {several(made.readers - made.skipped, 'reader')}"
+    skipped = f"; {several(made.skipped, 'reader')} skipped, by the sections they chose" if made.skipped else ""
+    show.say(f"{counts} through {ways.names}{skipped}")
     return typer.confirm("Send it?", err=True)

@@ -149,6 +149,7 @@ def revise(
     verbose: VerboseOption = False,
 ) -> None:
     """Make a paused edition's letters anew, from its mended articles, for the readers who have had none yet."""
+    from digest.delivery.preflight import gist
     from digest.delivery.revise import revise as do
     from digest.delivery.roads import roads
     from digest.project import open_project
@@ -156,9 +157,9 @@ def revise(
     with open_project(project) as opened:
         done, verdict = do(opened, key, roads(opened), tuple(force or ()), _now())
         report = _report(opened, done)
-    for finding in verdict.findings:
-        if finding.message and (verbose or show.is_terminal()):
-            show.say(f"{done.edition.key}: {finding.level.value}: {finding.message}")
+    for finding in gist(verdict.findings):
+        if verbose or show.is_terminal():
+            show.say(f"{done.edition.key}: {finding.level.value}: {show.printable(finding.message)}")
     words = (
         f"{done.edition.key}: revised for {several(done.count, 'reader')}; digest editions resume lets it go on, "
         "who has the earlier letter keeps it"

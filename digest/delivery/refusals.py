@@ -14,6 +14,17 @@ class FutureDate(DigestError):
         super().__init__(f"{date.isoformat()} has not come yet: its articles are not out; send it on the day")
 
 
+class NothingForThem(DigestError):
+    """A letter was asked for a reader whose sections leave nothing of it."""
+
+    def __init__(self, address: str, key: str) -> None:
+        super().__init__(
+            f"there is nothing in {key} for {address}, by the sections they chose; "
+            f"look with: digest subscribers show {address}"
+        )
+        self.address = address
+
+
 class OtherRoad(ConfigError):
     """An edition that has begun to go out one way was asked to go on by another."""
 

@@ -92,7 +92,7 @@ def edition_report(project: Project, key: str, *, deliveries: bool) -> dict[str,
         **edition_json(project, listed),
         "frozen_at": edition.frozen_at and edition.frozen_at.isoformat(timespec="seconds"),
         "finished_at": edition.finished_at and edition.finished_at.isoformat(timespec="seconds"),
-        "letters": _letters(project, edition.id),
+        "letters": _letters(project, listed),
         "history": [
             {"at": one.at.isoformat(timespec="seconds"), "did": one.verb, "by": one.by, "detail": one.detail}
             for one in steering.history(project.store, edition.id)
@@ -112,8 +112,9 @@ def edition_report(project: Project, key: str, *, deliveries: bool) -> dict[str,
     return report
 
 
-def _letters(project: Project, edition_id: int) -> list[dict[str, Any]]:
+def _letters(project: Project, listed: Listed) -> list[dict[str, Any]]:
     """Return every version of an edition's letters, also those that a revision has replaced for later readers."""
+    edition_id = listed.edition.id or 0
     readers = readers_of_letters(project.store, edition_id)
     return [
         {
@@ -121,6 +122,7 @@ def _letters(project: Project, edition_id: int) -> list[dict[str, Any]]:
             "language": one.language,
             "subject": one.subject,
             "html_bytes": len(one.html.encode()),
+            "articles": listed.articles if one.articles is None else len(one.articles),
             "readers": readers.get(one.id or 0, 0),
             "made_at": one.made_at and one.made_at.isoformat(timespec="seconds"),
         }
@@ -156,7 +158,7 @@ def revisions(project: Project, newsletter: NewsletterSettings) -> dict[str, lis
     number = names.find(project.store, Newsletter, newsletter.name) or 0
     revised = set(editions.revised(project.store, number))
     listed = editions.listing(project.store, newsletter_id=number)
-    return {one.key: _letters(project, one.edition.id) for one in listed if one.edition.id in revised}
+    return {one.key: _letters(project, one) for one in listed if one.edition.id in revised}
 
 
 def _deliveries(project: Project, listed: Listed) -> list[dict[str, Any]]:

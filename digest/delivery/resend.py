@@ -5,15 +5,15 @@ import datetime as dt
 from dataclasses import replace
 
 from digest.delivery.embargo import require_free
-from digest.delivery.freeze import primary
 from digest.delivery.options import Watch
+from digest.delivery.reader import frozen_letter
 from digest.delivery.roads import Roads, options
 from digest.delivery.send import Sending
 from digest.delivery.steer import Steered, again, deed, give_up_after, number_of, once_quiet, taking
 from digest.delivery.verbs import Verb
 from digest.errors import DigestError
 from digest.letter.keys import signers_of
-from digest.models import OPEN_STATES, Delivery, DeliveryState, EditionState, Letter
+from digest.models import OPEN_STATES, Delivery, DeliveryState, EditionState
 from digest.people.lists import find
 from digest.project import Project
 from digest.store import audience, deliveries, editions, home, ledger, steering
@@ -47,7 +47,8 @@ def resend(
 ) -> tuple[Steered, Delivery, str]:
     """Send one reader the edition's letter, once more or for the first time; return their delivery and the words of it.
 
-    It is the letter that they had, with the same Message-ID; who joined later gets the newest in their language.
+    It is the letter that they had, with the same Message-ID; who had none gets the newest in their language, with their
+    sections.
     """
     taking(project, key, Verb.RESEND, rehearsing=roads.rehearsal)
     with once_quiet(project, key):
@@ -61,15 +62,15 @@ def resend(
         if had is not None and (had.state in OPEN_STATES or (had.state is DeliveryState.IN_DOUBT and not had.closed)):
             raise StillOpen(known.address, listed, had.state)
         signers = signers_of(project, edition, listed.key)
-        letter = _letter_for(editions.letters(project.store, number_of(listed)), known.language)
-        require_free(project, edition, listed.key, [had.letter_id if had is not None else letter.id or 0], now)
+        letter_id = frozen_letter(project, listed, known).id or 0
+        require_free(project, edition, listed.key, [letter_id], now)
         if not roads.rehearsal:
             home.begin_generation(project.store)
         lease = ledger.take_lease(project.store, now)
         until = now + give_up_after(project, listed)
         # The history names the reader by number: an address that is erased one day must not stand in it.
         done = deed("resent", now, f"to subscriber {known.id}")
-        claim = steering.claim_again(project.store, number_of(listed), known.id, letter.id or 0, lease, until, done)
+        claim = steering.claim_again(project.store, number_of(listed), known.id, letter_id, lease, until, done)
         how = replace(options(project, roads, dt.timedelta(), "resend"), signers=signers)
         sending = Sending(
             project.store, project.keys, editions.get(project.store, number_of(listed)), roads.relays, how, watch
@@ -78,9 +79,3 @@ def resend(
     delivery = deliveries.one(project.store, number_of(listed), known.id)
     assert delivery is not None
     return Steered(again(project, listed), 1), delivery, said
-
-
-def _letter_for(letters: list[Letter], language: str | None) -> Letter:
-    newest = [letter for letter in letters if letter.version == letters[-1].version]
-    asked = primary(language or "")
-    return next((letter for letter in newest if primary(letter.language) == asked), newest[0])

@@ -5,17 +5,19 @@ from collections.abc import Sequence
 
 from digest.delivery.examine import examine
 from digest.delivery.freeze import Draft, newsletter_row, preferred, render
-from digest.delivery.preflight import Verdict
+from digest.delivery.preflight import Verdict, gist
 from digest.delivery.roads import Roads
 from digest.delivery.run import TRIES
 from digest.delivery.signing import sender_of
 from digest.delivery.steer import Steered, again, deed, number_of, once_quiet, taking
+from digest.delivery.variants import Variants, variant_of
 from digest.delivery.verbs import Verb
 from digest.delivery.wish import Wish
 from digest.edition.layout import lay_out
 from digest.edition.select import Choice, is_public
 from digest.edition.stories import frozen
 from digest.errors import DigestError, HeldError
+from digest.letter import budget
 from digest.letter.keys import domain_of, keys_for
 from digest.models import Edition, Letter, Placement
 from digest.models import PlacementState as Place
@@ -59,7 +61,7 @@ class NotFit(HeldError):
     """Preflight objects to a revised letter."""
 
     def __init__(self, key: str, verdict: Verdict) -> None:
-        reasons = "; ".join(f"{finding.rule}: {finding.message}" for finding in verdict.holds)
+        reasons = "; ".join(f"{finding.rule}: {finding.message}" for finding in gist(verdict.holds))
         super().__init__(f"{key} is not revised: {reasons} (mend it, or --force the rule)")
         self.verdict = verdict
 
@@ -82,7 +84,8 @@ def revise(
             if verdict.holds:
                 raise NotFit(listed.key, verdict)
             plan = _plan(project, listed, made)
-            count = revision.revise(project.store, plan, deed("revised", now, f"version {plan.version}"))
+            forced = "".join(f"; forced {finding.rule}: {finding.message}" for finding in gist(verdict.overridden))
+            count = revision.revise(project.store, plan, deed("revised", now, f"version {plan.version}{forced}"))
             if count is not None:
                 return Steered(again(project, listed), count), verdict
     raise StillChanging(listed.key)
@@ -97,13 +100,15 @@ def _revised(project: Project, listed: Listed, now: dt.datetime) -> Draft:
     liked = preferred(project)
     told = frozen(bound, lambda article: is_public(article, now), newsletter.same_story, liked, newsletter.zone)
     layout = lay_out(printed, edition.date, newsletter.zone, newsletter.max_articles, told)
-    languages = list(dict.fromkeys(letter.language for letter in editions.letters(project.store, number_of(listed))))
+    # A variant is what it was at the freeze, in whatever sections its articles stand today.
+    made = dict.fromkeys(variant_of(letter) for letter in editions.letters(project.store, number_of(listed)))
+    variants = Variants(list(made), [article for article, _ in bound])
     row = newsletter_row(project, newsletter, now)
     # Return paths are made as they were at the freeze, whatever DIGEST_BOUNCE_ADDRESS is now.
-    letters = render(project, newsletter, row, layout, languages, edition.bounce_address, now)
+    letters = render(project, newsletter, row, printed, told, edition.date, variants.all, edition.bounce_address, now)
     choice, list_ids = Choice(tuple(bound)), tuple(edition.list_ids)
     left = revision.to_revise(project.store, number_of(listed))
-    return Draft(newsletter, row, edition.date, edition.number, now, choice, layout, letters, {}, list_ids, left)
+    return Draft(newsletter, row, edition.date, edition.number, now, choice, layout, letters, variants, list_ids, left)
 
 
 def _plan(project: Project, listed: Listed, made: Draft) -> Revision:
@@ -113,7 +118,7 @@ def _plan(project: Project, listed: Listed, made: Draft) -> Revision:
         version=1 + max(letter.version for letter in earlier),
         letters=made.letters,
         seen={article.id: article.changed_at for article, _ in made.choice.chosen if article.id is not None},
-        roles=made.layout.roles(),
+        roles=budget.roles(made.layout, made.letters),
         shown_as=made.layout.shown_as(),
         dkim=_keys(project, listed.edition, earlier, made.newsletter.sender[1]),
     )

@@ -10,7 +10,7 @@ from digest.delivery import alerts
 from digest.delivery.embargo import UnderEmbargo, require_free_to_go
 from digest.delivery.examine import examine
 from digest.delivery.options import Now
-from digest.delivery.preflight import Finding, Level, Verdict
+from digest.delivery.preflight import Finding, Level, Verdict, gist
 from digest.delivery.refusals import Declined, FutureDate, NoFirstEdition, OtherRoad, Unsettled
 from digest.delivery.report import edition_json
 from digest.delivery.roads import Roads, options
@@ -171,17 +171,24 @@ def _send_new(
         if not made.layout.count and not any(finding.rule == "renamed" for finding in verdict.holds):
             return _decide(project, made, EditionState.EMPTY, ["nothing new"], verdict, desk)
         if verdict.holds:  # one that was renamed is held even without news: the old name's mail may be open
-            reasons = [f"{finding.rule}: {finding.message}" for finding in verdict.holds]
+            reasons = [f"{finding.rule}: {finding.message}" for finding in gist(verdict.holds)]
             return _decide(project, made, EditionState.HELD, reasons, verdict, desk)
         if not desk.confirm(made, roads):
             raise Declined
         require_room(project.store.path, made.readers)
-        desk.freezing(made.key, made.readers)
-        edition = freeze(project, made, rehearsal=roads.rehearsal)
+        desk.freezing(made.key, made.readers - made.skipped)
+        edition = freeze(project, made, rehearsal=roads.rehearsal, forced=_forced(verdict))
         if edition is not None:
             _end_older(project, edition)
             return _go(project, edition, roads, wish, desk, verdict.findings)
     raise Unsettled(made.key)
+
+
+def _forced(verdict: Verdict) -> list[dict[str, str]]:
+    """Return the lines of an edition's history that say which rules somebody has overridden, and what they had said."""
+    return [
+        {"by": who_does_this(), "detail": f"{finding.rule}: {finding.message}"} for finding in gist(verdict.overridden)
+    ]
 
 
 def _end_older(project: Project, edition: Edition) -> None:
@@ -212,11 +219,11 @@ def _would_be(made: "Draft", verdict: Verdict) -> Result:
     """Return what a send would come to, for an edition of which nothing is stored."""
     counts = dict.fromkeys(
         ("sent", "deferred", "failed", "in_doubt", "withdrawn", "skipped", "cancelled", "expired", "sending"), 0
-    )
+    ) | {"skipped": made.skipped}
     edition = {
         "newsletter": made.newsletter.name, "edition": made.key,
         "state": (EditionState.DRAFT if made.layout.count else EditionState.EMPTY).value,
-        "articles": made.layout.count, "audience": made.readers, **counts, "pending": made.readers,
+        "articles": made.layout.count, "audience": made.readers, **counts, "pending": made.readers - made.skipped,
         "now": {"sent": 0, "seconds": 0.0, "per_second": 0.0},
     }  # fmt: skip
     ending = Ending.HELD if verdict.holds else Ending.DRY

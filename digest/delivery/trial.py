@@ -13,6 +13,7 @@ from digest.letter.dkim import SignedStamp, open_signed
 from digest.letter.keys import keys_for
 from digest.letter.stamp import Stamp
 from digest.letter.values import address_spec
+from digest.models import Letter
 from digest.project import Project
 
 
@@ -25,13 +26,16 @@ class Tried:
     words: str
 
 
-def send_test(project: Project, made: Draft, addresses: Sequence[str], relay: Relay) -> list[Tried]:
-    """Send every language's letter of a draft to each address, one after the other, signed as the edition will be.
+def send_test(
+    project: Project, made: Draft, addresses: Sequence[str], relay: Relay, letters: Sequence[Letter] = ()
+) -> list[Tried]:
+    """Send letters of a draft to each address, one after the other, signed as the edition will be.
 
-    Raises UnusableKey, and RelayRefused when none can go.
+    Without ``letters`` the whole one in every language.  Raises UnusableKey, and RelayRefused when none can go.
     """
     signers = [key.signer() for key in keys_for(project, made.newsletter.sender[1])]
-    stamps = [open_signed(letter.mail, signers, int(made.at.timestamp())) for letter in made.letters]
+    sent = letters or [letter for letter in made.letters if letter.articles is None]
+    stamps = [open_signed(letter.mail, signers, int(made.at.timestamp())) for letter in sent]
     return asyncio.run(_send_test(made, stamps, addresses, relay))
 
 

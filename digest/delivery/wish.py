@@ -62,7 +62,7 @@ class Result:
             return 0
         if self.now.refused_login:
             return 4
-        nothing_done = self.open == self.edition["pending"] == self.edition["audience"]
+        nothing_done = self.open == self.edition["pending"] == self.edition["audience"] - self.edition["skipped"]
         return 1 if self.now.relay_words and nothing_done else 3
 
 

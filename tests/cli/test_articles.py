@@ -15,7 +15,7 @@ DATE = ("--date", "2025-11-30")
 TAKEN = ["source", "file", "found", "new", "changed", "unchanged", "skipped", "error"]
 BRIEF = ["id", "title", "url", "published", "placements"]
 WHOLE = [
-    *(*BRIEF, "subtitle", "lead", "body", "section", "author", "image", "language", "embargo_until"),
+    *(*BRIEF, "subtitle", "lead", "body", "section", "author", "image", "image_alt", "language", "embargo_until"),
     *("expires", "source"),
     *("first_seen", "outdated_at", "stories"),
 ]
@@ -30,6 +30,7 @@ ROW = {
     "source": "press",
     "author": "Eva Ek",
     "image": "https://nytt.example.com/truck.jpg",
+    "image_alt": "En truck",
     "language": "sv",
 }
 JSON = json.dumps([ROW])
@@ -79,7 +80,7 @@ def test_every_format_brings_in_the_same_article(project: Path, digest: Run, nam
     assert list(article) == ["schema", *WHOLE]
     assert article["title"] == "Truckar"
     assert article["published"] == "2025-11-30T05:00:00+00:00"
-    for key in ("url", "subtitle", "lead", "section", "author", "image", "language", "source"):
+    for key in ("url", "subtitle", "lead", "section", "author", "image", "image_alt", "language", "source"):
         assert article[key] == ROW[key]
     assert "Hela" in article["body"]
     assert article["placements"] == [{"newsletter": "nyheter", "state": "waiting", "edition": None}]

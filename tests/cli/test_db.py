@@ -263,7 +263,7 @@ def test_adoption_waits_for_nobody(ready: Path, digest: Run) -> None:
 
 def test_upgrade_says_from_which_version_to_which(project: Path, digest: Run) -> None:
     assert digest("db", "upgrade").err == ""
-    assert digest("db", "upgrade", "-v").err == "digest.db has the newest version, 0004\n"
+    assert digest("db", "upgrade", "-v").err == "digest.db has the newest version, 0005\n"
 
     (project / "digest.db").unlink()
     migrate(project / "digest.db", to="0001")
@@ -272,10 +272,10 @@ def test_upgrade_says_from_which_version_to_which(project: Path, digest: Run) ->
         "INSERT INTO installation (id, uid, pepper, created_at) VALUES (1, 'ab', 'cd', '2025-11-30 12:00:00.000000')",
     )
     assert digest("db", "upgrade", "--verbose").err == (
-        "digest.db: version 0001 is 0004 now; a copy from before stands beside it\n"
+        "digest.db: version 0001 is 0005 now; a copy from before stands beside it\n"
     )
-    assert query(project / "digest.db", "SELECT version_num FROM alembic_version") == [("0004",)]
-    assert (project / "digest.db.before-0004-from-0001").exists()
+    assert query(project / "digest.db", "SELECT version_num FROM alembic_version") == [("0005",)]
+    assert (project / "digest.db.before-0005-from-0001").exists()
 
 
 def test_cron_s_backup_is_quiet_on_stderr(ready: Path) -> None:

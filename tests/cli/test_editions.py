@@ -13,7 +13,7 @@ KEYS = [
     "newsletter", "edition", "state", "articles", "audience", "sent", "deferred", "failed", "in_doubt",
     "withdrawn", "skipped", "cancelled", "expired", "pending", "sending", "now",
 ]  # fmt: skip
-LETTER = ["version", "language", "subject", "html_bytes", "readers", "made_at"]
+LETTER = ["version", "language", "subject", "html_bytes", "articles", "readers", "made_at"]
 DELIVERY = ["address", "state", "attempts", "code", "enhanced", "text", "message_id", "at"]
 ACCOUNT = [
     "schema", "newsletter", "articles", "editions", "waiting", "pinned", "embargoed", "expired", "shelved", "dropped",

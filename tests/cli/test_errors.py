@@ -113,6 +113,8 @@ EVERY = {
     ("db", "check"): "Read the store through",
     ("db", "adopt"): "Let a store that was copied, moved or restored send",
     ("db", "upgrade"): "Bring the store up to this program",
+    ("designs", "list"): "List the designs",
+    ("designs", "copy"): "Copy a design into templates/NAME",
     ("schedule", "show"): "Show what became of the last date",
     ("schedule", "print"): "Print what makes this machine run what is due",
     ("schedule", "run"): "Send what is due, every minute",
@@ -158,7 +160,9 @@ def test_a_missing_store_is_refused_by_every_command(project: Path, digest: Run,
         assert list(refused.json) == ["schema", "error"]
 
 
-@pytest.mark.parametrize("command", [*ON_STORE, ("config", "show")], ids=name)
+@pytest.mark.parametrize(
+    "command", [*ON_STORE, ("config", "show"), ("designs", "list"), ("designs", "copy", "plain", "mine")], ids=name
+)
 def test_outside_a_project_every_command_is_refused(tmp_path: Path, digest: Run, command: tuple[str, ...]) -> None:
     refused = digest(*command)
 
@@ -179,7 +183,7 @@ def test_every_command_is_among_those_tested_here(digest: Run) -> None:
     assert found == set(EVERY)
     assert {command[: 2 if command[:2] in EVERY else 1] for command in ON_STORE} == set(EVERY) - {
         ("init",), ("demo",), ("config", "show"), ("schedule", "print"), ("schedule", "run"),
-        ("db", "restore"), ("serve",),
+        ("db", "restore"), ("serve",), ("designs", "list"), ("designs", "copy"),
     }  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 import email
 import email.policy
+import shutil
 import sqlite3
 from pathlib import Path
 
@@ -17,11 +18,9 @@ FILES = ["edition.html", "edition.txt", "message.eml"]
 @pytest.fixture
 def design(ready: Path) -> Path:
     """The design of a ready project, in its own templates/."""
-    own = ready / "templates" / "senaste-nytt"
-    own.mkdir()
-    for file in (ROOT / "templates" / "senaste-nytt").glob("letter.*.j2"):
-        (own / file.name).write_text(file.read_text(encoding="utf-8"), encoding="utf-8")
-    return own
+    for folder in ("senaste-nytt", "shared"):
+        shutil.copytree(ROOT / "templates" / folder, ready / "templates" / folder)
+    return ready / "templates" / "senaste-nytt"
 
 
 def findings(digest: Run, *arguments: str) -> dict[str, str]:
@@ -112,9 +111,13 @@ def test_a_check_without_objection_says_so(ready: Path, digest: Run) -> None:
     checked, as_json = digest("check", *DATE), digest("check", *DATE, "--json")
 
     assert (checked.code, checked.out, checked.err) == (0, "", "preflight: nothing to object to\n")
-    assert list(as_json.json) == ["schema", "verdict", "findings"]
-    assert as_json.json["verdict"] == "pass"
-    assert {tuple(finding) for finding in as_json.json["findings"]} == {("rule", "level", "message", "where")}
+    said = as_json.json
+    findings = said.pop("findings")
+    assert said == {
+        "schema": 1, "verdict": "pass", "edition": "nyheter/2025-11-30", "articles": 2, "readers": 3, "letters": 2,
+        "links": None, "off": [],
+    }  # fmt: skip
+    assert {tuple(finding) for finding in findings} == {("rule", "level", "message", "where", "forced")}
 
 
 def test_a_warning_stops_nothing(ready: Path, digest: Run) -> None:
@@ -134,11 +137,11 @@ def test_no_article_and_no_reader_are_found(project: Path, digest: Run) -> None:
     assert (levels["articles"], levels["readers"]) == ("warn", "hold")
 
 
-@pytest.mark.parametrize(("name", "part"), [("letter.html.j2", "HTML"), ("letter.txt.j2", "text")])
+@pytest.mark.parametrize(("name", "part"), [("macros.html.j2", "HTML"), ("text.txt.j2", "text")])
 def test_a_design_without_an_unsubscribe_link_holds_until_it_is_forced(
     design: Path, digest: Run, name: str, part: str
 ) -> None:
-    template = design / name
+    template = design.parent / "shared" / name
     assert "unsubscribe_url" in template.read_text()
     template.write_text(template.read_text().replace("unsubscribe_url", "view_url"))
     checked = digest("check", *DATE)
@@ -168,10 +171,13 @@ def test_a_real_relay_wants_more(ready: Path, digest: Run, monkeypatch: pytest.M
     assert {rule for rule, level in levels.items() if level == "hold"} == {"postal_address", "sender", "base_url"}
 
 
-def test_html_that_gmail_would_cut_holds(ready: Path, digest: Run) -> None:
-    digest("articles", "edit", 1, "--lead", "Lång ingress. " * 8_000)
+@pytest.mark.parametrize(("size", "level"), [(90_001, "warn"), (100_001, "hold")])
+def test_html_that_gmail_would_cut_warns_and_then_holds(design: Path, digest: Run, size: int, level: str) -> None:
+    html = design / "letter.html.j2"
+    head, block, tail = html.read_text().rpartition("{% endblock %}")
+    html.write_text(f"{head}<p>{'x' * size}</p>{block}{tail}")
 
-    assert findings(digest)["html_size"] == "hold"
+    assert findings(digest)["html_size"] == level
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from digest.delivery.examine import examine
 from digest.delivery.preflight import Verdict
 from digest.demo.smtpd import RecordingServer
 from digest.store import articles
-from tests.cli.conftest import Run
+from tests.cli.conftest import TOML, Run
 from tests.cli.editor import (
     ANNA,
     BO,
@@ -257,14 +257,18 @@ def test_a_revised_letter_that_preflight_holds_is_not_taken_unless_forced(
     ready: Path, digest: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     send_half(digest, monkeypatch)
-    digest("articles", "edit", 2, "--lead", "Ren luft. " * 15_000)
+    rule = '[newsletters.nyheter.preflight]\ncapitals = "hold"\n\n[lists.industri]'
+    (ready / "digest.toml").write_text(TOML.replace("[lists.industri]", rule), encoding="utf-8")
+    digest("articles", "edit", 2, "--title", "LUFTRENARE")
     held = digest("editions", "revise", KEY, "--json")
-    forced = digest("editions", "revise", KEY, "--force", "html_size", "--json")
+    forced = digest("editions", "revise", KEY, "--force", "capitals", "--json")
 
     assert held.code == 6
-    assert held.json["error"].startswith(f"{KEY} is not revised: html_size: ")
+    assert held.json["error"].startswith(f"{KEY} is not revised: capitals: ")
     assert "--force the rule" in held.err
     assert (forced.code, forced.json["revised"]) == (0, 2)
+    history = digest("editions", "show", KEY, "--json").json["history"]
+    assert history[-1]["detail"].startswith("version 2; forced capitals: ")
 
 
 def test_nothing_is_revised_when_nobody_waits_for_a_letter(digest: Run, relay: RecordingServer) -> None:

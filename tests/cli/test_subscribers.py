@@ -13,8 +13,9 @@ from tests.commands import Ended
 DATE = ("--date", "2025-11-30")
 TALLY = [
     "schema", "file", "list", "found", "new", "confirmed", "updated", "unchanged", "left", "suppressed", "skipped",
+    "unknown_sections",
 ]  # fmt: skip
-BRIEF = ["address", "name", "language", "lists", "suppressed"]
+BRIEF = ["address", "name", "language", "lists", "suppressed", "sections"]
 ANNA = "anna@example.com"
 
 
@@ -51,10 +52,11 @@ def test_an_importer_may_vouch_for_everybody_in_the_file(project: Path, digest: 
     assert (brought.code, brought.err, list(brought.json)) == (0, "", TALLY)
     assert (brought.json["found"], brought.json["new"]) == (2, 2)
     assert listed(digest) == [
-        {"address": ANNA, "name": "Anna", "language": "sv-SE", "lists": {"industri": "confirmed"}, "suppressed": None},
+        {"address": ANNA, "name": "Anna", "language": "sv-SE", "lists": {"industri": "confirmed"}, "suppressed": None,
+         "sections": {}},
         {
             "address": "bo@example.com", "name": "", "language": None, "lists": {"industri": "confirmed"},
-            "suppressed": None,
+            "suppressed": None, "sections": {},
         },
     ]  # fmt: skip
     assert "  city: Åre\n" in digest("subscribers", "show", ANNA).out
@@ -191,6 +193,7 @@ def test_one_person_is_added_by_hand(project: Path, digest: Run) -> None:
     assert (confirmed.code, confirmed.out, confirmed.err) == (0, "", "")
     assert listed(digest)[0] == {
         "address": ANNA, "name": "Anna", "language": "en-GB", "lists": {"industri": "confirmed"}, "suppressed": None,
+        "sections": {},
     }  # fmt: skip
 
 

@@ -1,40 +1,25 @@
 """Preflight: what holds a send, what deserves a look, and what it never cries wolf about."""
 
-from typing import Any
+import dataclasses
+import re
 
 import pytest
 
-from digest.delivery.preflight import RULES, Level, Subject, check
-from digest.letter.compose import compose
-from digest.letter.templates import open_templates
+from digest.delivery.preflight import RULES, Finding, Level, check, gist
 from digest.models import Letter
-from tests.builders import a_frame, a_newsletter, the_seed
+from digest.thresholds import BOUNDS, RULE_NAMES, Thresholds
+from tests.builders import a_newsletter, the_seed
+from tests.checkout import ROOT
+from tests.examining import a_subject, found, messages, the_letter
 
 
 @pytest.fixture(scope="module")
 def letter() -> Letter:
-    return compose(the_seed(), a_frame(), open_templates(), "n0nce000" * 4)
-
-
-def a_subject(letter: Letter, **values: Any) -> Subject:
-    newsletter = values.pop("newsletter", None) or a_newsletter(from_="Senaste nytt <nytt@tidningen.se>")
-    defaults = {
-        "newsletter": newsletter,
-        "letters": [letter],
-        "articles": 26,
-        "readers": 1000,
-        "base_url": "https://nytt.tidningen.se",
-        "network": True,
-    }
-    return Subject(**{**defaults, **values})
-
-
-def found(subject: Subject, rule: str) -> Level:
-    return next(finding.level for finding in check(subject).findings if finding.rule == rule)
+    return the_letter()
 
 
 def test_an_ordinary_day_passes_every_rule(letter: Letter) -> None:
-    verdict = check(a_subject(letter))
+    verdict = check(a_subject(letter, layout=the_seed()))
 
     assert verdict.level is Level.FINE
     assert [finding.rule for finding in verdict.findings] == list(RULES)
@@ -123,3 +108,47 @@ def test_forcing_a_rule_lifts_it_and_no_other(letter: Letter) -> None:
 
     assert [finding.rule for finding in check(subject, ["readers"]).holds] == ["base_url"]
     assert check(subject, ["readers", "base_url"]).level is Level.FINE
+
+
+def test_every_rule_has_a_weight_in_digest_toml_and_a_row_in_the_docs() -> None:
+    docs = (ROOT / "docs" / "preflight.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \|", docs, re.MULTILINE)
+
+    assert set(RULE_NAMES) == set(RULES)
+    assert {*BOUNDS, "weights", "given"} == {field.name for field in dataclasses.fields(Thresholds)}
+    assert set(rows) == {*RULES, *BOUNDS}
+    assert len(rows) == len(set(rows))
+    for name in BOUNDS:
+        assert f"| `{name}` | `{getattr(Thresholds(), name):g}` |" in docs
+
+
+@pytest.mark.parametrize(("weight", "level"), [("warn", Level.WARN), ("hold", Level.HOLD)])
+def test_digest_toml_says_whether_a_rule_warns_or_holds(letter: Letter, weight: str, level: Level) -> None:
+    newsletter = a_newsletter(postal_address="", from_="nytt@tidningen.se", preflight={"postal_address": weight})
+
+    assert found(a_subject(letter, newsletter=newsletter), "postal_address") is level
+    assert found(a_subject(letter, newsletter=newsletter, network=False), "postal_address") is level
+    assert check(a_subject(letter)).level is Level.FINE  # no rule holds that has nothing to say
+
+
+def test_a_rule_that_is_off_says_nothing_and_is_named(letter: Letter) -> None:
+    newsletter = a_newsletter(postal_address="", from_="nytt@tidningen.se", preflight={"postal_address": "off"})
+    verdict = check(a_subject(letter, newsletter=newsletter))
+
+    assert (verdict.level, verdict.off) == (Level.FINE, ("postal_address",))
+    assert "postal_address" not in {finding.rule for finding in verdict.findings}
+
+
+def test_what_is_the_same_in_a_hundred_letters_is_said_once(letter: Letter) -> None:
+    heavy = Letter(**{**letter.model_dump(), "html": "x" * 95_000})
+
+    assert len(messages(a_subject(letter, letters=[heavy] * 100), "html_size")) == 1
+
+
+def test_a_person_reads_what_holds_first_and_a_few_findings_of_a_rule() -> None:
+    warns = [Finding("repeated", Level.WARN, f"no {n}") for n in range(9)]
+    said = list(gist([Finding("late", Level.FINE, ""), *warns, Finding("readers", Level.HOLD, "nobody")]))
+
+    assert [finding.rule for finding in said] == ["readers", *["repeated"] * 4]
+    assert said[-1].message == "and 6 more; digest check --json names them"
+    assert len(list(gist(warns[:4]))) == 4
