@@ -7,7 +7,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -16,6 +16,7 @@ TOOLS = {
     "chromium": "apt-get install chromium",
     "git": "apt-get install git",
     "postfix": "apt-get install postfix",
+    "spamassassin": "apt-get install spamassassin",
 }
 REQUIRE_ALL = "DIGEST_REQUIRE_ALL"
 
@@ -100,9 +101,13 @@ def needs() -> Callable[[str], Path]:
         found = shutil.which(tool, path=os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin"]))
         if found:
             return Path(found)
-        words = f"no {tool} on this machine; get it with: {TOOLS[tool]}"
-        if os.environ.get(REQUIRE_ALL) == "1":
-            pytest.fail(words)
-        pytest.skip(words)
+        lacking(f"no {tool} on this machine; get it with: {TOOLS[tool]}")
 
     return find
+
+
+def lacking(words: str) -> NoReturn:
+    """Skip the test for want of something; where DIGEST_REQUIRE_ALL=1 is set, fail it."""
+    if os.environ.get(REQUIRE_ALL) == "1":
+        pytest.fail(words)
+    pytest.skip(words)
