@@ -113,7 +113,6 @@ def test_canonical_link_elsewhere_or_to_the_front_page_is_not_believed(href: str
 
 
 def test_text_is_found_without_structured_data() -> None:
-    pytest.importorskip("trafilatura")
     fields = read(page(None, body=f"<nav><a href=/>Hem</a></nav>{BODY}<aside><h3>Mest läst</h3><p>Annat</p></aside>"))
 
     assert fields.body.count("<p>") == 6

@@ -124,7 +124,6 @@ ARTICLE = (
 
 
 def test_article_s_own_page_is_fetched_once(tmp_path: Path, web: WebServer) -> None:
-    pytest.importorskip("trafilatura")
     items = an_item("Robot", link=web.url("/robot")) + an_item("Borta", link=web.url("/gone"))
     web.replies |= {"/rss": answer(a_feed(items=items)), "/robot": answer(ARTICLE.encode())}
     with a_project(tmp_path, source(f'feed = "{web.url("/rss")}"\nextract = true')) as project:
