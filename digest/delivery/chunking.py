@@ -14,7 +14,7 @@ from digest.delivery import crash
 from digest.delivery.endurance import Endurance
 from digest.delivery.envelope import Offer, fitting
 from digest.delivery.outcome import CUT_OFF, Following, Parcel, Phase, Replied, Reply, Withdrawn
-from digest.delivery.tenure import Tenure
+from digest.delivery.tenure import Tenure, finish
 from digest.delivery.trip import Trip, Word
 from digest.delivery.wire import Answer, Timeouts, Wire
 
@@ -76,7 +76,7 @@ class ChunkingConversation:
         if not self._under_way:
             if self.is_open and not self._tenure.has_room():
                 self._tenure.say_goodbye()
-            self._be_over()
+            finish(self._over)
 
     @property
     def _under_way(self) -> int:
@@ -156,15 +156,10 @@ class ChunkingConversation:
         sent, self._sent = self._sent, deque()
         self._tenure.settle_all(sent, self.failed)
         if not self._under_way:
-            self._be_over()
+            finish(self._over)
 
     def failed(self, error: Exception) -> None:
-        if self._over is not None and not self._over.done():
-            self._over.set_exception(error)
-
-    def _be_over(self) -> None:
-        if self._over is not None and not self._over.done():
-            self._over.set_result(None)
+        finish(self._over, error)
 
     def _cut_off(self) -> None:
         self._wire.drop(CUT_OFF)

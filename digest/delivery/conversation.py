@@ -22,7 +22,7 @@ from digest.delivery.outcome import (
     Untried,
     Withdrawn,
 )
-from digest.delivery.tenure import Tenure
+from digest.delivery.tenure import Tenure, finish
 from digest.delivery.trip import Trip, Word
 from digest.delivery.wire import Answer, Timeouts, Wire
 
@@ -72,11 +72,11 @@ class SmtpConversation:
         """Send an envelope by itself, or be over."""
         self._trip = trip
         if trip is None:
-            self._be_over()
+            finish(self._over)
         elif self._tenure.is_leaving:
             self._trip = None
             trip.parcel.ended(LostBeforeDot("this connection has carried its last mail", Phase.MAIL))
-            self._be_over()
+            finish(self._over)
         elif self._wire.end is not None:
             self.lost()
         else:
@@ -222,12 +222,12 @@ class SmtpConversation:
     def _go_on(self) -> None:
         """Begin what follows, where nothing rode with the last mail's end."""
         if not self.is_open:
-            self._be_over()
+            finish(self._over)
         elif self._tenure.has_room():
             self._begin(fitting(self._offer, self._following(), self._following))
         else:
             self._tenure.say_goodbye()
-            self._be_over()
+            finish(self._over)
 
     def lost(self) -> None:
         trips = [trip for trip in (self._trip, self._chained) if trip is not None]
@@ -235,15 +235,10 @@ class SmtpConversation:
         self._trip, self._chained = next((trip for trip in trips if trip.is_marking), None), None
         self._tenure.settle_all([trip for trip in trips if trip is not self._trip], self.failed)
         if self._trip is None:
-            self._be_over()
+            finish(self._over)
 
     def failed(self, error: Exception) -> None:
-        if self._over is not None and not self._over.done():
-            self._over.set_exception(error)
-
-    def _be_over(self) -> None:
-        if self._over is not None and not self._over.done():
-            self._over.set_result(None)
+        finish(self._over, error)
 
     def _cut_off(self) -> None:
         if self._trip is not None:

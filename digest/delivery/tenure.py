@@ -100,3 +100,13 @@ class Tenure:
     def _touch(self) -> None:
         if self._wire.is_open:  # else it would seem to have ended just now
             self._last = self._wire.now()
+
+
+def finish(carried: "asyncio.Future[None] | None", error: Exception | None = None) -> None:
+    """Have whoever awaits a ``carry`` go on, with an error of ours if there is one; what is over stays so."""
+    if carried is None or carried.done():
+        return
+    if error is None:
+        carried.set_result(None)
+    else:
+        carried.set_exception(error)
