@@ -3,16 +3,17 @@
 import sys
 import zlib
 from base64 import b64encode
+from pathlib import Path
 from shutil import which
 from struct import pack
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from digest.letter.compose import compose
 from digest.letter.templates import open_templates
 from tests.builders import a_frame, the_seed
 from tests.checkout import ROOT
-from tests.web.test_browser import FLAGS
+from tests.chromium import chromium_once
 
 FOLDER = ROOT / "docs" / "pictures"
 NONCE = "0123456789abcdefghijklmnopqrstuv"
@@ -50,12 +51,12 @@ async source => {
 
 def main() -> None:
     """Take all pictures."""
-    chromium = which("chromium")
-    if chromium is None:
+    command = which("chromium")
+    if command is None:
         sys.exit("there is no chromium: apt-get install chromium")
     FOLDER.mkdir(exist_ok=True)
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=chromium, args=FLAGS)
+    with chromium_once() as start:
+        browser = start(Path(command))
         for name in PICTURES:
             file = FOLDER / f"{name}.png"
             file.write_bytes(small(browser, take(browser, name)))

@@ -21,6 +21,18 @@ timezone = "Europe/Stockholm"
 folder = "articles"
 newsletters = ["nyheter"]
 """
+#: Two newsletters more, of which the second has no sources.
+MORE_NEWSLETTERS = """
+[newsletters.annat]
+title = "Annat"
+from = "annat@example.com"
+lists = ["industri"]
+
+[newsletters.tredje]
+title = "Tredje"
+from = "tredje@example.com"
+lists = ["industri"]
+"""
 
 
 def a_project_folder(folder: Path, toml: str = TOML, key: str = KEY) -> Path:

@@ -11,20 +11,10 @@ from digest.errors import StoreError
 from digest.store import saving
 from tests.cli.conftest import TOML, Run
 from tests.commands import Ended
+from tests.projects import MORE_NEWSLETTERS
 
 SECOND = (
-    TOML.replace('folder = "articles"', 'folder = "articles"\nnewsletters = ["nyheter", "annat"]')
-    + """
-[newsletters.annat]
-title = "Annat"
-from = "annat@example.com"
-lists = ["industri"]
-
-[newsletters.tredje]
-title = "Tredje"
-from = "tredje@example.com"
-lists = ["industri"]
-"""
+    TOML.replace('folder = "articles"', 'folder = "articles"\nnewsletters = ["nyheter", "annat"]') + MORE_NEWSLETTERS
 )
 ROWS = [{"title": title, "published": "2025-11-30", "url": f"https://a.example/{title}"} for title in ("Ett", "Två")]
 

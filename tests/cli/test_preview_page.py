@@ -13,11 +13,11 @@ from threading import Timer
 
 import lxml.html
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
+from tests.chromium import chromium_once
 from tests.cli.conftest import TOML, Run
 from tests.cli.test_preview_and_check import DATE, FILES
-from tests.web.test_browser import FLAGS
 
 HOSTILE = '</title><script>document.title = "owned"</script></iframe>\u202e & "{{ 7 * 7 }}"'
 
@@ -33,15 +33,17 @@ def no_browser(monkeypatch: pytest.MonkeyPatch) -> None:
 def chromium(needs: Callable[[str], Path]) -> Iterator[Page]:
     """A page of a desktop set to dark; the test fails on an error in it, or when it asks for more than files."""
     faults: list[str] = []
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=str(needs("chromium")), args=FLAGS)
-        page = browser.new_context(viewport={"width": 1280, "height": 2500}, color_scheme="dark").new_page()
+    with chromium_once() as start:
+        page = (
+            start(needs("chromium"))
+            .new_context(viewport={"width": 1280, "height": 2500}, color_scheme="dark")
+            .new_page()
+        )
         page.set_default_timeout(10_000)
         page.on("console", lambda message: faults.append(message.text))
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("request", lambda asked: None if asked.url.startswith(("file:", "data:")) else faults.append(asked.url))
         yield page
-        browser.close()
     assert faults == []
 
 

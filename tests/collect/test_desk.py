@@ -21,22 +21,11 @@ from digest.errors import DigestError, NewsletterNotFound, NoSuchState
 from digest.models import Article
 from digest.project import Project, who_does_this
 from digest.store import editions
-from tests.projects import TOML, a_project
+from tests.projects import MORE_NEWSLETTERS, TOML, a_project
 from tests.store.builders import LATER, NOON, a_newsletter_number, a_plan, query
 
-SECOND = TOML.replace('newsletters = ["nyheter"]', 'newsletters = ["nyheter", "annat"]') + """\
-timezone = "Asia/Tokyo"
-
-[newsletters.annat]
-title = "Annat"
-from = "annat@example.com"
-lists = ["industri"]
-
-[newsletters.tredje]
-title = "Tredje"
-from = "tredje@example.com"
-lists = ["industri"]
-"""  # fmt: skip
+SECOND = TOML.replace('newsletters = ["nyheter"]', 'newsletters = ["nyheter", "annat"]\ntimezone = "Asia/Tokyo"')
+SECOND += MORE_NEWSLETTERS
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
-from tests.web.test_browser import FLAGS
+from tests.chromium import chromium_once
 
 #: Letters look the same whatever a machine's fonts and screen are set to.
 SAME_EVERYWHERE = [
@@ -18,18 +18,8 @@ SAME_EVERYWHERE = [
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Callable[[Path], Browser]]:
     """A function that starts Debian's chromium once."""
-    started: list[Browser] = []
-    with sync_playwright() as play:
-
-        def start(chromium: Path) -> Browser:
-            if not started:
-                flags = [*FLAGS, *SAME_EVERYWHERE]
-                started.append(play.chromium.launch(executable_path=str(chromium), args=flags))
-            return started[0]
-
+    with chromium_once(*SAME_EVERYWHERE) as start:
         yield start
-        for one in started:
-            one.close()
 
 
 @pytest.fixture

@@ -4,15 +4,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
+from tests.chromium import chromium_once
 from tests.web.conftest import Mailed, Served
 
-#: Kept from looking for its maker: this machine has no network in tests.
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 #: WCAG 2.2, relative luminance and contrast, of what an element shows against what is behind it.
 CONTRAST = """
 element => {
@@ -32,19 +28,10 @@ element => {
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Path], Browser]]:
+def browser() -> Iterator[Callable[[Path], Browser]]:
     """A function that starts Debian's chromium once."""
-    started: list[Browser] = []
-    with sync_playwright() as play:
-
-        def start(chromium: Path) -> Browser:
-            if not started:
-                started.append(play.chromium.launch(executable_path=str(chromium), args=FLAGS))
-            return started[0]
-
+    with chromium_once() as start:
         yield start
-        for one in started:
-            one.close()
 
 
 @pytest.fixture
