@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from digest.collect.dates import LONGEST_DATE, Moment, any_moment, month_of
 from digest.collect.document import UNSEEN, Node, base_of, body_of, page_of, words_in
 from digest.collect.items import Item, absolute
-from digest.collect.wording import Text
+from digest.collect.texts import Text
 from digest.tables import tidy
 
 _FEED_TYPES = ("application/rss+xml", "application/atom+xml", "application/feed+json", "application/rdf+xml")

@@ -12,7 +12,7 @@ from digest.collect.items import LONGEST_TITLE, Picture, absolute, best_picture,
 from digest.collect.links import canonical_link
 from digest.collect.rows import Found
 from digest.collect.structured import Structured, structured_data
-from digest.collect.wording import LONGEST_LEAD, Text, cut, without_repeated, words_of
+from digest.collect.texts import LONGEST_LEAD, Text, cut, without_repeated, words_of
 from digest.errors import ConfigError
 from digest.models import Article
 from digest.settings import SourceSettings

@@ -13,7 +13,7 @@ from digest.collect.items import Item, Picture, article_of, told_apart, unread_d
 from digest.collect.jsonfeed import json_items
 from digest.collect.mending import MOST_ITEMS, mended
 from digest.collect.rows import Found, Reading
-from digest.collect.wording import Text, words_of
+from digest.collect.texts import Text, words_of
 from digest.errors import DigestError
 from digest.tables import Problem, tidy
 

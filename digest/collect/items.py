@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from digest.collect.dates import FIRST_YEAR, Moment, any_moment, believed
 from digest.collect.links import canonical_link, web_link, without_tracking
 from digest.collect.rows import Found
-from digest.collect.wording import LONGEST_LEAD, NOTHING, Text, cut, lead_and_body, opening, without_repeated, words_of
+from digest.collect.texts import LONGEST_LEAD, NOTHING, Text, cut, lead_and_body, opening, without_repeated, words_of
 from digest.models import Article
 from digest.tables import Problem, language_tag, shown, tidy
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from digest.collect.items import Item, Picture
 from digest.collect.mending import MOST_ITEMS
-from digest.collect.wording import Text
+from digest.collect.texts import Text
 from digest.errors import DigestError
 
 _ITEMS = re.compile(r'"items"\s*+:\s*+\[\s*+')

@@ -12,7 +12,7 @@ from digest.collect.encoding import quoted_note
 from digest.collect.items import Item, Picture, article_of, told_apart, unread_dates
 from digest.collect.rows import Found, Reading
 from digest.collect.story import story_on
-from digest.collect.wording import Text
+from digest.collect.texts import Text
 from digest.tables import Problem
 
 MOST_ITEMS = 1_000

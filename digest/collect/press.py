@@ -16,7 +16,7 @@ from digest.collect.embargoes import embargo_of
 from digest.collect.encoding import decode_markup
 from digest.collect.items import Item, article_of
 from digest.collect.rows import Found
-from digest.collect.wording import Text
+from digest.collect.texts import Text
 from digest.tables import Problem, tidy
 
 LARGEST = 25_000_000  #: bytes of a mail, pictures and all

@@ -12,7 +12,7 @@ from digest.collect.feeds import LARGEST, NotAFeed
 from digest.collect.items import Item, Picture, absolute, article_of, told_apart, unread_dates
 from digest.collect.mending import mended
 from digest.collect.rows import Found, Reading
-from digest.collect.wording import Text
+from digest.collect.texts import Text
 from digest.tables import Problem, tidy
 
 MOST_PAGES = 1_000  #: of a plain sitemap, which lists all that a site has ever had: the latest

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from digest.collect.document import UNSEEN, Node, base_of, body_of, meta, words_in
 from digest.collect.items import Item, absolute
-from digest.collect.wording import Text
+from digest.collect.texts import Text
 from digest.tables import tidy
 
 LONG = 90  #: characters from which words are a paragraph and no headline

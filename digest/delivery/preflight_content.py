@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from digest.collect.sameness import fingerprint
 from digest.delivery.findings import Finding, Level, Rule, Subject, quoted
-from digest.delivery.likeness import letters, pairs, repeats
+from digest.delivery.headlines import letters, pairs, repeats
 from digest.delivery.weekdays import wrong_weekdays
 from digest.models import Article
 from digest.store.recent import Ran

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from html import unescape
 
 from digest.delivery.findings import Finding, Level, Rule, Subject, quoted
-from digest.delivery.likeness import letters
+from digest.delivery.headlines import letters
 from digest.letter.slots import UNSUBSCRIBE
 from digest.models import Letter
 

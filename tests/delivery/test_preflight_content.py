@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from digest.delivery.likeness import pairs
+from digest.delivery.headlines import pairs
 from digest.delivery.preflight import Level, check
 from digest.delivery.weekdays import wrong_weekdays
 from digest.models import Article
