@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager
 from email.utils import parseaddr
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,21 +11,19 @@ import typer
 from digest.cli import show
 from digest.cli.options import DateOption, ForceOption, JsonOption, ProjectOption, VerboseOption, YesOption
 from digest.cli.show import several
-from digest.errors import BusyError, ConfigError, DigestError, StoreError
+from digest.errors import ConfigError, DigestError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from digest.cli.monitor import Monitor
+    from digest.cli.sending import Outing
     from digest.delivery.freeze import Draft
     from digest.delivery.roads import Roads
-    from digest.delivery.wish import Desk, Result, Wish
-    from digest.project import Project
+    from digest.delivery.wish import Desk, Result
     from digest.settings import NewsletterSettings
 
 DOUBTS = ("resend", "keep", "skip")
-#: Exit codes from what is best to what outweighs everything else.
-WEIGHT = (0, 3, 6, 1, 2, 4, 130)
 MANY = 100_000  #: letters, whose freeze takes long enough to say so
 
 
@@ -96,8 +94,7 @@ def send(
 
     Goes on with older open editions first. Without a relay set, letters are written to outbox/ and nobody is mailed.
     """
-    from digest.cli.monitor import monitor
-    from digest.cli.results import show_results, words_of
+    from digest.cli.sending import Outing, scheduled
     from digest.delivery.roads import roads
     from digest.delivery.wish import Wish
     from digest.project import open_project
@@ -107,189 +104,64 @@ def send(
     if for_ and not test:
         raise typer.BadParameter("--for says whose letter --test sends; add --test, or look with: digest preview --for")
     wish = Wish(date, dry_run, wait, tuple(force or ()), in_doubt, extra)
-    results: list[Result] = []
     with open_project(project) as opened:
-        wanted = (
-            _scheduled(opened, newsletters) if due else [opened.newsletter(name) for name in newsletters or (None,)]
-        )
-        ways = roads(opened)
+        wanted = scheduled(opened, newsletters) if due else [opened.newsletter(name) for name in newsletters or (None,)]
+        outing = Outing(opened, wanted, roads(opened), wish, collect)
         if test:
-            code = _collect(opened) if collect else 0
-            raise typer.Exit(max(code, *(_send_test(opened, one, date, test, for_, ways) for one in wanted)))
-        watched = monitor(opened, is_trial=dry_run)
-        code = 1
-        try:
-            with _desk(yes, watched, quiet=json or due, is_due=due and not verbose) as desk:
-                if due:
-                    code = _send_due(opened, wanted, ways, wish, desk, results, collect=collect)
-                else:
-                    code = _send_now(opened, wanted, ways, wish, desk, results, collect=collect)
-        except DigestError as error:
-            code = error.exit_code
-            _alarm(opened, wanted, error)
-            raise
-        finally:  # what one newsletter's trouble does not undo is told all the same
-            show_results(
-                results, ways, json=json and (due or bool(results)), single=len(wanted) == 1 and not due,
-                verbose=verbose, quiet=json, unattended=due,
-            )  # fmt: skip
-            watched.end(code, words_of(results, ways))
-        if not dry_run:
-            _tell_editors(opened, [result.now.relay_words for result in results] if due else [])
-    raise typer.Exit(code)
+            raise typer.Exit(_send_tests(outing, test, for_))
+        raise typer.Exit(_send(outing, due=due, yes=yes, json=json, verbose=verbose))
 
 
-def _send_now(
-    project: "Project",
-    wanted: "list[NewsletterSettings]",
-    ways: "Roads",
-    wish: "Wish",
-    desk: "Desk",
-    results: "list[Result]",
-    *,
-    collect: bool,
-) -> int:
-    """Send what a person asks for; return the exit code of it all."""
-    from digest.delivery.run import alone, send_newsletter
+def _send(outing: "Outing", *, due: bool, yes: bool, json: bool, verbose: bool) -> int:
+    """Send, say what became of it, and tell monitor and editors; return the exit code of it all."""
+    from digest.cli.monitor import monitor
+    from digest.cli.results import show_results, words_of
+    from digest.cli.sending import alarm, send_all_due, send_now, tell_editors
 
-    code = _collect(project) if collect else 0
-    with nullcontext() if wish.dry_run else alone(project):
-        for settings in wanted:
-            results += send_newsletter(project, settings, ways, wish, desk, dt.datetime.now(dt.UTC))
-            if results[-1].now.interrupted:
-                break
-    if collect:
-        _note_missing(project, results, is_trial=wish.dry_run)
-    return max([code, *(result.exit_code for result in results)], key=WEIGHT.index)
-
-
-def _scheduled(project: "Project", named: list[str] | None) -> "list[NewsletterSettings]":
-    """Return the newsletters that have a schedule; ConfigError when there is none, or one was named that has none."""
-    wanted = [project.newsletter(name) for name in named or project.file.newsletters]
-    without = [one.name for one in wanted if one.schedule is None]
-    if without and (named or len(without) == len(wanted)):
-        names = ", ".join(without)
-        raise ConfigError(f'no schedule for {names} in digest.toml: nothing is ever due; write schedule = "30 6 * * *"')
-    return [one for one in wanted if one.schedule is not None]
-
-
-def _send_due(
-    project: "Project",
-    wanted: "list[NewsletterSettings]",
-    ways: "Roads",
-    wish: "Wish",
-    desk: "Desk",
-    results: "list[Result]",
-    *,
-    collect: bool,
-) -> int:
-    """Send what is due; return the exit code of it all. One newsletter's trouble stops no other one."""
-    from digest.delivery import alerts
-    from digest.delivery.run import alone
-    from digest.operation.due import is_new, send_due
-
-    code = 0
+    results: list[Result] = []
+    watched = monitor(outing.project, is_trial=outing.wish.dry_run)
+    code = 1
     try:
-        with alone(project):
-            now = dt.datetime.now(dt.UTC)
-            has_collected = collect and any(is_new(project, one, now) for one in wanted)
-            if has_collected:
-                code = _collect(project)
-            for settings in wanted:
-                try:
-                    results += send_due(project, settings, ways, wish, desk)
-                except DigestError as error:
-                    show.say(show.error_line(f"{settings.name}: {error}"))  # the JSON object comes at the end
-                    with suppress(StoreError):
-                        alerts.failed(project, settings.name, settings.name, str(error), dt.datetime.now(dt.UTC))
-                    code = max(code, error.exit_code, key=WEIGHT.index)
-                if results and results[-1].now.interrupted:
-                    break
-            if has_collected:
-                _note_missing(project, results, is_trial=False)
-    except BusyError:
-        return 0  # another run is at it, and does what we would
-    return max([code, *(result.exit_code for result in results)], key=WEIGHT.index)
+        with _desk(yes, watched, quiet=json or due, is_due=due and not verbose) as desk:
+            code = send_all_due(outing, desk, results) if due else send_now(outing, desk, results)
+    except DigestError as error:
+        code = error.exit_code
+        alarm(outing, error)
+        raise
+    finally:  # what one newsletter's trouble does not undo is told all the same
+        show_results(
+            results, outing.ways, json=json and (due or bool(results)), single=len(outing.wanted) == 1 and not due,
+            verbose=verbose, quiet=json, unattended=due,
+        )  # fmt: skip
+        watched.end(code, words_of(results, outing.ways))
+    if not outing.wish.dry_run:
+        tell_editors(outing.project, [result.now.relay_words for result in results] if due else [])
+    return code
 
 
-def _alarm(project: "Project", wanted: "list[NewsletterSettings]", error: DigestError) -> None:
-    """Tell the editors of an error that nobody at a terminal has read."""
-    from digest.delivery import alerts
+def _send_tests(outing: "Outing", test: list[str], for_: str | None) -> int:
+    """Send a test letter of each newsletter; return the worst exit code."""
+    from digest.cli.sending import collect_first
 
-    if error.exit_code in (1, 4) and not show.is_terminal():
-        names = ", ".join(settings.name for settings in wanted)
-        with suppress(StoreError):  # a store that takes no outcome takes no alert; what is wrong with it is told
-            alerts.failed(project, wanted[0].name, names, str(error), dt.datetime.now(dt.UTC))
-            _tell_editors(project)
+    code = collect_first(outing.project) if outing.collect else 0
+    return max(code, *(_send_test(outing, one, test, for_) for one in outing.wanted))
 
 
-def _tell_editors(project: "Project", known: Sequence[str] = ()) -> None:
-    """Send the notices that wait, and find out first whether an edition is missing.
-
-    That they have to wait is not said where what a relay said, ``known``, has been shown already.
-    """
-    from digest.delivery.notices import send_notices
-    from digest.operation.expect import note_missing, note_sources
-
-    now = dt.datetime.now(dt.UTC)
-    note_missing(project, now)
-    note_sources(project, now)
-    for warning in send_notices(project, now):
-        if not any(words and words in warning for words in known):
-            show.say(f"warning: {warning}")
-
-
-def _collect(project: "Project") -> int:
-    """Collect from all sources; one that fails never stops a send, but the run is then only partly done."""
-    from digest.cli.collect import report_problems
-    from digest.collect.collecting import collect_sources
-
-    return 3 if report_problems(collect_sources(project, [], dt.datetime.now(dt.UTC))) else 0
-
-
-def _note_missing(project: "Project", results: "list[Result]", *, is_trial: bool) -> None:
-    """Let editions say which of their sources could not be had; an edition that is there remembers it."""
-    from digest.collect.health import missing
-    from digest.delivery.report import find_edition
-    from digest.delivery.wish import Ending
-    from digest.store import steering
-
-    without = missing(project)
-    for result in results:
-        lost = without.get(result.edition["newsletter"], [])
-        result.edition["missing"] = lost
-        words = "; ".join(f"{one['source']}: {one['error']}" for one in lost)
-        if words and show.is_terminal():
-            show.say(f"{result.key}: without what could not be had: {words}")
-        if words and result.ending is Ending.RAN and not is_trial:
-            edition = find_edition(project, result.key).edition.id
-            assert edition is not None
-            deed = steering.Deed("collected in part", "digest", dt.datetime.now(dt.UTC), words)
-            steering.note_to(project.store, edition, deed)
-
-
-def _send_test(
-    project: "Project",
-    settings: "NewsletterSettings",
-    date: dt.date | None,
-    test: list[str],
-    for_: str | None,
-    ways: "Roads",
-) -> int:
+def _send_test(outing: "Outing", settings: "NewsletterSettings", test: list[str], for_: str | None) -> int:
     from digest.delivery.freeze import draft, list_numbers
     from digest.delivery.reader import drafted_letter
     from digest.delivery.trial import send_test
     from digest.people.lists import find
     from digest.store.variants import wanted_by
 
-    now = dt.datetime.now(dt.UTC)
+    project, ways, now = outing.project, outing.ways, dt.datetime.now(dt.UTC)
     editors = [parseaddr(editor)[1] for editor in project.file.editors]
     addresses = [one for given in test for one in ([given] if given else editors)]
     if not addresses:
         raise ConfigError('nobody to send a test letter to: write editors = ["you@example.com"] in digest.toml')
     reader = find(project, for_) if for_ else None
     look = [wanted_by(project.store, list_numbers(project, settings, now), reader.id)] if reader else []
-    made = draft(project, settings, date or settings.date_at(now), now, test=True, look=look)
+    made = draft(project, settings, outing.wish.date or settings.date_at(now), now, test=True, look=look)
     if not made.letters:
         show.say(f"{made.key}: nothing new, so there is no letter to test")
         return 0
