@@ -30,6 +30,7 @@ def check(
     """Preflight on its own: what would hold a send, and what deserves a look. Exits with 6 when something holds."""
     from digest.delivery.examine import examine
     from digest.delivery.freeze import draft
+    from digest.delivery.onward import with_frozen
     from digest.delivery.roads import roads
     from digest.delivery.wish import Wish
     from digest.project import open_project
@@ -44,7 +45,9 @@ def check(
             from digest.delivery.preflight_letter import pictures
 
             asked = ask_links([*links_of(made.letters, opened.base_url), *pictures(made.letters)], opened.base_url)
-        verdict = examine(opened, made, roads(opened), Wish(force=tuple(force or ())), asked)
+        ways = roads(opened)
+        verdict = examine(opened, made, ways, Wish(force=tuple(force or ())), asked)
+        verdict = with_frozen(opened, made, ways, verdict, now)
     if json:
         show.as_json(_as_json(made, verdict, None if asked is None else len(asked)))
     else:
@@ -104,7 +107,9 @@ def _summary(made: "Draft", verdict: "Verdict", asked: int | None) -> str:
         for number, word in ((made.layout.count, "article"), (len(made.letters), "letter"), (made.readers, "reader"))
     )
     fine = sum(not finding.message for finding in verdict.findings)
-    parts = [f"{made.key}: {counts}", f"{show.several(fine, 'rule')} {'passes' if fine == 1 else 'pass'}"]
+    parts = [f"{made.key}: {counts}"]
+    if fine:  # none is asked of a draft without an article once the date's edition is frozen
+        parts.append(f"{show.several(fine, 'rule')} {'passes' if fine == 1 else 'pass'}")
     if verdict.off:
         parts.append(f"off: {', '.join(verdict.off)}")
     if asked is not None:

@@ -9,6 +9,9 @@ import pytest
 
 from digest.demo.smtpd import RecordingServer
 from tests.cli.conftest import TOML, Run
+from tests.cli.editor import KEY, do
+from tests.cli.test_send import use
+from tests.serving import serving
 
 DATE = ("--date", "2025-11-30")
 NEXT = ("--date", "2025-12-01")
@@ -150,3 +153,42 @@ def test_a_wrong_weekday_is_seen_from_the_date_of_the_edition(ready: Path, diges
     add(digest, "Mässa måndag 2 december", published="2025-11-30")
 
     assert '"måndag 2 december" is wrong, that date is a tisdag' in rules(digest, *DATE)["weekday"]
+
+
+def frozen(digest: Run) -> tuple[int, str]:
+    """Return how a check ends, and what it says of editions that are frozen."""
+    checked = digest("check", *DATE, "--json")
+    return checked.code, "; ".join(one["message"] for one in checked.json["findings"] if one["rule"] == "frozen")
+
+
+def test_a_frozen_edition_is_no_day_without_news(ready: Path, digest: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving(lambda step: b"451 later\r\n" if step.name == "mail" else None) as busy:
+        use(monkeypatch, busy.url)
+        digest("send", *DATE, "--wait", "0")
+        waits = frozen(digest)
+        digest("articles", "edit", 1, "--embargo-until", "2999-01-01")
+        held = frozen(digest)
+        digest("articles", "edit", 1, "--embargo-until", "")
+        monkeypatch.delenv("DIGEST_RELAY_URL")
+        elsewhere = frozen(digest)
+        use(monkeypatch, busy.url)
+        do(digest, "pause")
+        paused = frozen(digest)
+        do(digest, "resume")
+    with serving() as relay:
+        use(monkeypatch, relay.url)
+        assert digest("send", *DATE).code == 0
+        done = digest("check", *DATE)
+
+    assert waits == (0, f"{KEY} has 3 to go; digest send goes on with it")
+    assert (held[0], held[1].partition(" until")[0]) == (6, f"{KEY}: article 1 is under embargo")
+    assert (elsewhere[0], elsewhere[1].partition(",")[0]) == (6, f"{KEY} has begun to go out through a relay")
+    assert paused == (6, f"{KEY} is paused; go on with: digest editions resume {KEY}")
+    assert (done.code, done.out) == (0, f"pass: frozen: {KEY} is sent already; nothing is left to send\n")
+
+
+def test_what_came_after_a_frozen_edition_is_looked_at(sent: Path, digest: Run) -> None:
+    add(digest, "KÖP BILLIGA LUFTRENARE", published="2025-11-30")
+
+    assert frozen(digest) == (0, f"{KEY} is rehearsed already; nothing is left to send")
+    assert "capitals" in rules(digest, *DATE)
