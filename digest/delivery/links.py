@@ -67,6 +67,10 @@ async def ask_all(urls: Sequence[str], ask: Ask) -> dict[str, Asked]:
 
 async def _follow(url: str, once: Ask) -> Asked:
     """Return where a link leads in the end."""
+    try:
+        urlsplit(url)
+    except ValueError:  # articles' links are addresses; a design may have anything
+        return Asked("it is no address; correct the link")
     here, is_for_good = url, False
     for _ in range(MOST_REDIRECTS + 1):
         reply = await once("HEAD", here)

@@ -123,3 +123,5 @@ RULES: Mapping[str, Rule] = {
     "dkim": _dkim,
     "alignment": _alignment,
 }
+#: What providers ask; the postal address is the law's.
+OF_PROVIDERS = frozenset(RULES) - {"postal_address"}

@@ -40,7 +40,9 @@ FOUND = re.compile(
     rf"{_BEFORE}(?P<weekday>{_DAY})(?:en)?\.?,?\s+(?:den\s+|the\s+)?(?:"
     rf"(?P<d1>\d{{1,2}})(?:st|nd|rd|th|:[ae])?\s+(?:of\s+)?(?P<m1>{_MONTH})\b\.?"  # 30 november, 30th of November
     rf"|(?P<m2>{_MONTH})\.?\s+(?P<d2>\d{{1,2}})(?:st|nd|rd|th)?\b(?!\s*[–-]\s*\d)"  # November 30
-    r")(?:,?\s+(?P<year>(?:19|20)\d\d)\b)?(?!\w)",
+    r")(?:,?\s+(?P<year>(?:19|20)\d\d)\b)?(?!\w)"
+    # "varje onsdag 1 juni–31 augusti": the weekday is not the first day's.
+    r"(?!\.?(?:,?\s+(?:19|20)\d\d)?\s*(?:[–-]|till|to|until)\s*(?:den\s+|the\s+)?\d)",
     re.IGNORECASE,
 )
 #: A date without a year that is so near to the edition is the one of that year.

@@ -154,6 +154,13 @@ def test_another_port_is_not_asked_and_nothing_is_said_of_it(port: int) -> None:
     assert dial.dialled == []
 
 
+@pytest.mark.parametrize("url", ["http://[bad", "http://a\N{ACCOUNT OF}b/"])
+def test_what_is_no_address_is_dead_and_the_others_are_asked_all_the_same(port: int, url: str) -> None:
+    found, _ = ask(port, url, "/here")
+
+    assert (found[url].trouble, found["/here"].trouble) == ("it is no address; correct the link", "")
+
+
 def test_two_at_a_time_of_one_host_and_many_of_many() -> None:
     now: Counter[str] = Counter()
     most: Counter[str] = Counter()

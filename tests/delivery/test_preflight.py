@@ -131,6 +131,14 @@ def test_digest_toml_says_whether_a_rule_warns_or_holds(letter: Letter, weight: 
     assert check(a_subject(letter)).level is Level.FINE  # no rule holds that has nothing to say
 
 
+@pytest.mark.parametrize(("network", "level"), [(True, Level.HOLD), (False, Level.WARN)])
+def test_what_providers_ask_never_holds_a_rehearsal(letter: Letter, network: bool, level: Level) -> None:
+    newsletter = a_newsletter(from_="nytt@tidningen.se", preflight={"dkim": "hold"})
+    subject = a_subject(letter, newsletter=newsletter, network=network, dkim=["a key of 1024 bits"])
+
+    assert found(subject, "dkim") is level
+
+
 def test_a_rule_that_is_off_says_nothing_and_is_named(letter: Letter) -> None:
     newsletter = a_newsletter(postal_address="", from_="nytt@tidningen.se", preflight={"postal_address": "off"})
     verdict = check(a_subject(letter, newsletter=newsletter))

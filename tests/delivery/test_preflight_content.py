@@ -146,8 +146,9 @@ def test_a_headline_in_capitals_is_told(title: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "title", ["SUTO", "ABB, SMC, IFS OCH SAP", "MHZ-X7400B-CRT 2000", "2025", "空気清浄機の新製品", "OKS 2671"]
-)
+    "title", ["SUTO", "ABB, SMC, IFS OCH SAP", "MHZ-X7400B-CRT 2000", "2025", "空気清浄機の新製品", "OKS 2671",
+     "三菱電機が新しいロボットをABBと共同開発", "الاصطناعي يدخل مصانع ABB"],
+)  # fmt: skip
 def test_names_and_what_has_no_capitals_are_none(title: str) -> None:
     assert found(printing(title), "capitals") is Level.FINE
 
@@ -179,6 +180,7 @@ def test_a_wrong_weekday_is_told_with_the_right_one(text: str, right: str) -> No
         "Fredag den 30 maj blev det klart",  # of this year and half a year ago
         "Lördag 30 maj", # of the next
         "Black Friday 2025", "30 november", "Sat on 2 May shelves", "Torsten 2 december",
+        "Varje onsdag 1 juni–31 augusti", "Varje onsdag 1 jun. 2026 till den 31 augusti", "Wed 1 June to 31 August",
     ],
 )  # fmt: skip
 def test_right_days_ranges_and_what_nobody_can_tell_are_let_be(text: str) -> None:
@@ -211,7 +213,8 @@ def test_phrases_that_filters_are_sure_of_are_told_in_headlines_leads_and_subjec
 @pytest.mark.parametrize(
     "text",
     ["Klicka hem ett kontor", "Klickbart golv", "Gratis seminarium", "Riskfri hantering", "Specialister söks", "Nu!",
-     "Hur? Så!", "Specialisten", "De har vunnit ordern", "Act nowhere"],
+     "Hur? Så!", "Specialisten", "De har vunnit ordern",
+     "Regeringen måste agera nu, säger branschen", "EU must act now on steel"],
 )  # fmt: skip
 def test_words_that_only_look_like_them_are_let_be(text: str) -> None:
     assert found(printing(text), "phrases") is Level.FINE
