@@ -1,6 +1,7 @@
 """``digest editions``."""
 
 import datetime as dt
+from collections import Counter
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -141,8 +142,11 @@ def _shown(found: "Account") -> "Iterator[int]":
 def _print_account(found: "Account", titles: "Mapping[int, str]", revised: dict[str, list[dict[str, Any]]]) -> None:
     rows: list[tuple[str, int, str]] = []
     for key, articles in sorted(found.editions.items(), reverse=True):
-        versions = ", ".join(f"{one['readers']:,} have version {one['version']}" for one in revised.get(key, ()))
-        rows.append((f"in {key}", len(articles), versions))
+        versions = Counter[int]()  # of a version there is a letter for each variant
+        for one in revised.get(key, ()):
+            versions[one["version"]] += one["readers"]
+        said = ", ".join(f"{readers:,} have version {version}" for version, readers in versions.items())
+        rows.append((f"in {key}", len(articles), said))
     for name, some in _groups(found).items():
         if some:
             named = ", ".join(titles.get(number, str(number)) for number in some[:3])

@@ -91,12 +91,15 @@ def add(
 ) -> None:
     """Add one person to a list by hand; --confirmed with --reason also brings back who had left."""
     from digest.models import SubscriptionState
+    from digest.models.sections import section_key
     from digest.people.lists import add as add_person
     from digest.people.lists import unknown_sections
     from digest.project import open_project
 
     if section and all_sections:
         raise typer.BadParameter("--section names some, and --all-sections takes all of them; leave one out")
+    if not all(map(section_key, section or [])):
+        raise typer.BadParameter("--section is empty; name one, or take all of them with --all-sections")
     with open_project(project) as opened:
         done = add_person(
             opened,

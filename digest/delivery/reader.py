@@ -29,7 +29,8 @@ def newest_letter(project: Project, listed: Listed, known: Known) -> Letter:
     edition_id = listed.edition.id or 0
     letters = editions.letters(project.store, edition_id)
     newest = [letter for letter in letters if letter.version == letters[-1].version]
-    printed = [article for article, _ in articles.printed_in(project.store, edition_id)]
+    bound = articles.printed_in(project.store, edition_id)
+    printed = [article for article, place in bound if place.role is not None]  # no revised letter has the others
     wanted = wanted_by(project.store, listed.edition.list_ids, known.id)
     place = Variants([variant_of(letter) for letter in newest], printed).place_for(wanted)
     if place is None:

@@ -46,6 +46,8 @@ class Variants:
         self._places: dict[tuple[str, frozenset[int] | None], int] = {}
         for place, one in enumerate(self.all):
             self._places.setdefault((primary(one.language), one.articles), place)
+        parts = [(one.articles, place) for place, one in enumerate(self.all) if one.articles is not None]
+        self._smallest_first = sorted(parts, key=lambda part: len(part[0]))
 
     def place_for(self, wanted: Wanted) -> int | None:
         """Return the place of the letter for readers who want this; None when there is nothing in it for them."""
@@ -64,13 +66,12 @@ class Variants:
         return place is None or self.all[place].articles == self._topics.left(wanted.sections)
 
     def _smallest_around(self, language: str, left: frozenset[int] | None) -> int:
-        around = [
-            (len(one.articles), place)
-            for place, one in enumerate(self.all)
-            if primary(one.language) == language and one.articles is not None and left is not None
-            if left <= one.articles
-        ]
-        return min(around)[1] if around else self._places[language, None]
+        around = (
+            place
+            for articles, place in self._smallest_first
+            if left is not None and left <= articles and primary(self.all[place].language) == language
+        )
+        return next(around, self._places[language, None])
 
 
 def whole(own: str, asked: Iterable[str | None]) -> list[Variant]:

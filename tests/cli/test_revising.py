@@ -162,8 +162,7 @@ def test_show_and_audit_name_every_version_with_its_readers(digest: Run, monkeyp
     assert any(line.startswith("letter:      version 1, sv, 1 reader, ") for line in lines)
     assert any(line.startswith("letter:      version 3, en, 1 reader, ") for line in lines)
     row = next(line for line in digest("editions", "audit").out.splitlines() if line.startswith(f"in {KEY}"))
-    assert "1 have version 1" in row
-    assert "1 have version 3" in row
+    assert row.endswith("\t1 have version 1, 0 have version 2, 2 have version 3")
 
 
 def test_a_revised_letter_has_the_lead_story_that_it_had(digest: Run, monkeypatch: pytest.MonkeyPatch) -> None:

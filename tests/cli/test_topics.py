@@ -167,6 +167,30 @@ def test_revised_letters_hold_the_articles_that_each_reader_was_to_get(
     assert letters == [(1, 0, 3), (1, 0, 3), (1, 1, 2), (2, 1, 3), (2, 1, 3), (2, 0, 2)]
 
 
+def test_revision_skips_for_whom_nothing_is_left_and_no_copy_makes_up_for_it(
+    digest: Run, choosing: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digest("subscribers", "add", BO, "--list", "industri", "--section", "Fordon")
+    with serving(taking_only(1)) as server:
+        use(monkeypatch, server.url)
+        digest("send", *DATE, "--wait", "0")
+        do(digest, "pause")
+    digest("articles", "edit", 1, "--embargo-until", "2999-01-01")
+    revised = do(digest, "revise").json
+    do(digest, "resume")
+    with serving() as later:
+        use(monkeypatch, later.url)
+        sent = digest("send", *DATE, "--json")
+        refused = digest("editions", "resend", KEY, "--to", BO)
+    audited = digest("editions", "audit")
+
+    assert (revised["revised"], counts_of(sent.json)) == (1, {"sent": 2, "skipped": 2})
+    assert read_by(mailed(later)) == {LIAM: ["Luftrenare", "Vindkraft"]}
+    assert (refused.code, refused.err.partition(",")[0]) == (1, f"digest: there is nothing in {KEY} for {BO}")
+    assert (audited.code, "1 have version 1, 1 have version 2" in audited.out) == (0, True)
+    assert digest("db", "check").code == 0
+
+
 def test_choice_is_shown_and_changed_by_hand(digest: Run, choosing: Path) -> None:
     table = digest("subscribers", "show", LIAM).out
     assert "industri: confirmed (ENERGI, Fordon)" in table
@@ -183,6 +207,14 @@ def test_choice_is_shown_and_changed_by_hand(digest: Run, choosing: Path) -> Non
     assert chosen(digest, LIAM) == {}
     both = digest("subscribers", "add", LIAM, "--list", "industri", "--section", "Energi", "--all-sections")
     assert both.code == 2
+
+
+@pytest.mark.parametrize("name", ["", " ", "|"])
+def test_section_without_a_name_is_refused_and_stands_for_nothing(digest: Run, choosing: Path, name: str) -> None:
+    refused = digest("subscribers", "add", LIAM, "--list", "industri", "--section", name)
+
+    assert refused.code == 2
+    assert chosen(digest, LIAM) == {"industri": ["ENERGI", "Fordon"]}
 
 
 def test_import_names_the_sections_that_no_article_has_had(digest: Run, choosing: Path) -> None:
