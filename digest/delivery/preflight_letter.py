@@ -14,6 +14,8 @@ ALT = re.compile(r"\balt\s*=", re.IGNORECASE)
 LINK = re.compile(r"""<a\b[^>]*?\bhref\s*=\s*["']?(https?://[^"'\s>]+)""", re.IGNORECASE)
 SOURCE = re.compile(r"""\bsrc\s*=\s*["']?(https?://[^"'\s>]+)""", re.IGNORECASE)
 
+FEW = 3  #: links that may all be dead by themselves; of more the way to them is to blame
+
 
 def pictures(letters: Iterable[Letter]) -> list[str]:
     """Return the addresses of the letters' pictures, each once."""
@@ -79,7 +81,13 @@ def _unsubscribe(subject: Subject) -> Iterator[Finding]:
 def _links(subject: Subject) -> Iterator[Finding]:
     """Of a link that has moved for a while only nothing is said: whoever moved it asks to keep the old one."""
     titles = {article.url: article.title for article in subject.layout.printed} if subject.layout else {}
-    for url, asked in (subject.asked or {}).items():
+    answers = subject.asked or {}
+    if len(answers) >= FEW and all(asked.trouble for asked in answers.values()):
+        first, asked = next(iter(answers.items()))
+        message = f"none of {len(answers)} links leads anywhere ({asked.trouble}): is this machine on the network?"
+        yield Finding("links", Level.WARN, message, first)
+        return
+    for url, asked in answers.items():
         about = f"{quoted(titles[url])}: " if url in titles else ""
         if asked.trouble:
             yield Finding("links", Level.WARN, f"{about}dead link: {asked.trouble}", url)

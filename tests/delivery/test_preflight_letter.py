@@ -91,6 +91,18 @@ def test_what_links_came_to_is_told_with_the_headline() -> None:
     assert found(printing(dead, moved, fine), "links") is Level.FINE  # nobody asked
 
 
+def test_when_no_link_leads_anywhere_the_way_to_them_is_looked_at_and_not_each() -> None:
+    some = [an_article(f"Nyhet {n}", url=f"https://{n}.example/") for n in range(3)]
+    silent = {str(one.url): Asked("there is no such host") for one in some}
+
+    assert messages(printing(*some, asked=silent), "links") == [
+        "none of 3 links leads anywhere (there is no such host): is this machine on the network?"
+    ]
+    assert len(messages(printing(*some, asked=dict(list(silent.items())[:2])), "links")) == 2
+    one_answers = {**silent, "https://0.example/": Asked()}
+    assert len(messages(printing(*some, asked=one_answers), "links")) == 2
+
+
 @pytest.mark.parametrize(("size", "level"), [(500_001, Level.WARN), (500_000, Level.FINE), (None, Level.FINE)])
 def test_a_picture_that_weighs_too_much_warns(size: int | None, level: Level) -> None:
     letter = a_letter(html='<img alt="" src="https://x.se/p.jpg">')
