@@ -1,32 +1,30 @@
 """Rules about the finished letters: their subject, size, links and pictures."""
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
-from html import unescape
 
+from digest.collect.document import tree_of
 from digest.delivery.findings import Finding, Level, Rule, Subject, quoted
 from digest.delivery.headlines import letters
 from digest.letter.slots import UNSUBSCRIBE
 from digest.models import Letter
 
-IMAGE = re.compile(r"""<img\b((?:[^>"']|"[^"]*"|'[^']*')*)>""", re.IGNORECASE)
-ALT = re.compile(r"\balt\s*=", re.IGNORECASE)
-LINK = re.compile(r"""<a\b[^>]*?\bhref\s*=\s*["']?(https?://[^"'\s>]+)""", re.IGNORECASE)
-SOURCE = re.compile(r"""\bsrc\s*=\s*["']?(https?://[^"'\s>]+)""", re.IGNORECASE)
-
+WEB = ("http://", "https://")
 FEW = 3  #: links that may all be dead by themselves; of more the way to them is to blame
 
 
 def pictures(letters: Iterable[Letter]) -> list[str]:
     """Return the addresses of the letters' pictures, each once."""
-    found = (SOURCE.search(attributes) for letter in letters for attributes in IMAGE.findall(letter.html))
-    return list(dict.fromkeys(unescape(one[1]) for one in found if one))
+    return _addresses(letters, "img", "src")
 
 
 def links(letters: Iterable[Letter], base_url: str) -> list[str]:
     """Return where the letters' links lead, each once, but for those to ourselves."""
-    found = dict.fromkeys(unescape(url) for letter in letters for url in LINK.findall(letter.html))
-    return [url for url in found if not f"{url}/".startswith(f"{base_url}/")]
+    return [url for url in _addresses(letters, "a", "href") if not f"{url}/".startswith(f"{base_url}/")]
+
+
+def _addresses(letters: Iterable[Letter], tag: str, attribute: str) -> list[str]:
+    said = ((element.get(attribute) or "").strip() for letter in letters for element in tree_of(letter.html).iter(tag))
+    return list(dict.fromkeys(url for url in said if url.lower().startswith(WEB)))
 
 
 def _subject(subject: Subject) -> Iterator[Finding]:
@@ -60,7 +58,7 @@ def _html_size(subject: Subject) -> Iterator[Finding]:
 
 def _alt_text(subject: Subject) -> Iterator[Finding]:
     for letter in subject.letters:
-        without = sum(not ALT.search(attributes) for attributes in IMAGE.findall(letter.html))
+        without = sum(image.get("alt") is None for image in tree_of(letter.html).iter("img"))
         if without:
             which = "a picture has" if without == 1 else f"{without} pictures have"
             message = f'{which} no alternative text: give alt="..." in the design, alt="" for an ornament'
