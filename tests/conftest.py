@@ -3,6 +3,7 @@
 import ipaddress
 import os
 import shutil
+import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
@@ -62,6 +63,9 @@ def pytest_configure() -> None:
     sys.addaudithook(_guard)
     for name in _settings():
         del os.environ[name]
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # "make test &" in a script ignores it (POSIX, 2.11), and so would every program that a test interrupts.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _settings() -> list[str]:
