@@ -14,14 +14,20 @@ REFUSED = {"script", "form", "iframe", "object", "embed", "base", "link", "input
 #: What makes a table one of data.
 OF_DATA = {"th", "caption", "thead", "tfoot", "col", "colgroup"}
 EMPTY = {"meta", "img", "br", "hr"}
+FOR_OUTLOOK = re.compile(r"<!--\[if mso\]>(.*?)<!\[endif\]-->", re.DOTALL)
+NOT_FOR_OUTLOOK = re.compile(r"<!--\[if !mso\]><!-->.*?<!--<!\[endif\]-->", re.DOTALL)
 
 
 def problems(html: str) -> list[str]:
     """Return what is wrong with a page, as most mail programs read it and as Outlook does."""
-    opened = re.sub(r"<!--\[if mso\]>(.*?)<!\[endif\]-->", r"\1", html, flags=re.DOTALL)
     # Outlook's own elements are not HTML's.
-    outlook = re.sub(r"<xml>.*?</xml>", "", opened, flags=re.DOTALL)
-    return [*_problems(html), *(f"in Outlook: {one}" for one in _problems(outlook))]
+    read = re.sub(r"<xml>.*?</xml>", "", in_outlook(html), flags=re.DOTALL)
+    return [*_problems(html), *(f"in Outlook: {one}" for one in _problems(read))]
+
+
+def in_outlook(html: str) -> str:
+    """Return a page as Outlook for Windows reads it: with what is in comments for it, without what is not for it."""
+    return FOR_OUTLOOK.sub(r"\1", NOT_FOR_OUTLOOK.sub("", html))
 
 
 def _problems(html: str) -> Iterator[str]:

@@ -39,7 +39,7 @@ SELECTORS = {
 
 def used(html: str) -> set[str]:
     """Return the features that a page uses, as FEATURES names them, in conditional comments for Outlook too."""
-    opened = re.sub(r"<!--\[if[^>]*>|<!\[endif\]-->", "", html)
+    opened = re.sub(r"<!--\[if[^>]*>(?:<!-->)?|(?:<!--)?<!\[endif\]-->", "", html)
     page = _Page(opened)
     found = {"HTML5 doctype"} if html.startswith("<!DOCTYPE html>") else set[str]()
     found |= page.found | {"HTML comments"} if "<!--" in html else page.found

@@ -14,6 +14,7 @@ from digest.letter.templates import open_templates
 from digest.models import Letter
 from tests.builders import SUNDAY, a_frame, a_layout, an_article, the_seed
 from tests.letter.designs import NONCE
+from tests.letter.markup import in_outlook
 
 COLOUR = re.compile(r"(?:^|; )((?:background-|border-)?color):(#[0-9a-f]{6}|#[0-9a-f]{3})")
 DARK = re.compile(r"  \.(\w+) \{ ([a-z-]+): (#[0-9a-f]{6}) !important; \}")
@@ -107,8 +108,26 @@ def test_dates_are_headings_newest_first_with_five_headlines_each(seed: Letter) 
     assert seed.html.count("5 nyheter") == 5
 
 
-def test_tables_are_there_for_layout_alone(seed: Letter) -> None:
-    assert {attributes.get("role") for tag, attributes in Tags(seed.html).found if tag == "table"} == {"presentation"}
+def test_outlook_gets_ghost_tables_and_everyone_else_none(seed: Letter, plain: Letter) -> None:
+    for letter, least in ((seed, 17), (plain, 1)):
+        ghosts = [attributes for tag, attributes in Tags(in_outlook(letter.html)).found if tag == "table"]
+        assert len(ghosts) >= least
+        assert {attributes.get("role") for attributes in ghosts} == {"presentation"}
+        assert {tag for tag, _ in Tags(letter.html).found} & {"table", "tr", "td"} == set()
+
+
+def test_outlook_reads_the_same_words_and_a_cell_in_place_of_each_box(seed: Letter) -> None:
+    ghosts = Tags(in_outlook(seed.html)).found
+    named = {name for tag, attributes in ghosts if tag == "td" for name in attributes.get("class", "").split()}
+    boxes = {"pad", "top", "masthead", "lead", "contents", "date", "footer", "colophon"}
+
+    bodies = [page.partition("<body")[2] for page in (in_outlook(seed.html), seed.html)]
+    assert Words(bodies[0]).said == Words(bodies[1]).said
+    assert named == {*boxes, "cell", "paper", "rule", "hair"}
+    assert not [a for tag, a in ghosts if tag == "div" and boxes & set(a.get("class", "").split())]
+    (styles,) = re.findall(r"<!--\[if mso\]>.*?<style>(.*?)</style><!\[endif\]-->", seed.html, re.DOTALL)
+    for name in named:
+        assert re.search(rf"^\.{name} {{ .*[a-z]+:", styles, re.MULTILINE), name
 
 
 def test_page_names_its_language_and_direction() -> None:
@@ -122,7 +141,9 @@ def test_page_names_its_language_and_direction() -> None:
 def test_article_in_another_language_says_so() -> None:
     letter = a_letter(a_layout(an_article(language="en"), an_article(language="sv"), an_article(language="de")))
 
-    assert re.findall(r'<td class="(?:lead|row hair)"[^>]*? lang="(\w+)"', letter.html) == ["en", "de"]
+    assert re.findall(r'<div class="(?:lead|row hair)"[^>]*? lang="(\w+)"', letter.html) == ["en", "de"]
+    told = re.compile(r'<(?:td|div) class="(?:lead|row hair)"[^>]*? lang="(\w+)"')
+    assert told.findall(in_outlook(letter.html)) == ["en", "de"]
 
 
 def test_only_outlook_gets_a_table_of_fixed_width(seed: Letter) -> None:

@@ -18,6 +18,19 @@ LINES = """[...document.querySelectorAll('.summary')].map(
 #: Of all that is read; what stands small above it and in the footer is soft.
 SIZES = """[...document.querySelectorAll('p.summary, p.ink, h1, h2, h3')].map(
   p => parseFloat(getComputedStyle(p).fontSize))"""
+#: Texts and pictures that reach into the margin, which is at least 16 pixels on both sides.
+OUTSIDE = """() => {
+  const walk = document.createTreeWalker(document.querySelector(".column"), NodeFilter.SHOW_TEXT), found = [];
+  const look = (what, boxes) => [...boxes].some(box => box.width && (box.left < 16 || box.right > innerWidth - 16))
+    && found.push(what);
+  while (walk.nextNode()) {
+    const range = document.createRange();
+    range.selectNode(walk.currentNode);
+    if (walk.currentNode.data.trim()) look(walk.currentNode.data, range.getClientRects());
+  }
+  for (const one of document.images) look(one.src, one.getClientRects());
+  return found;
+}"""
 LEAD = "Kommunen bygger om stationen, och resenärerna får vänta till våren innan nästa etapp kan börja. " * 3
 
 
@@ -36,7 +49,16 @@ def a_hostile_edition() -> Layout:
     return Layout(SUNDAY, unsized, (Day(SUNDAY, (whale,)), Day(SUNDAY - dt.timedelta(400), (whale,))))
 
 
-EDITIONS = {"seed": the_seed, "ordinary": an_ordinary_edition, "hostile": a_hostile_edition}
+def an_edition_of_last_year() -> Layout:
+    """Return an edition with a date that is long in words, and a picture that is wider than a phone and no more."""
+    size = {"image_width": 300, "image_height": 300}
+    lead = an_article("Luft", image="https://nytt.example.invalid/p.jpg", image_alt="En hall", **size)
+    return Layout(SUNDAY, lead, (Day(dt.date(2024, 12, 31), (an_article(),) * 12),))
+
+
+EDITIONS = {
+    "seed": the_seed, "ordinary": an_ordinary_edition, "hostile": a_hostile_edition, "old": an_edition_of_last_year
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("design", ["senaste-nytt", "plain"])
@@ -51,6 +73,7 @@ def test_letter_fits_a_phone_and_a_thumb(chromium: Browser, design: str, edition
     for width in (320, 375, 600, 760):
         page.set_viewport_size({"width": width, "height": 800})
         assert page.evaluate("document.documentElement.scrollWidth") <= width, width
+        assert page.evaluate(OUTSIDE) == [], width
         assert page.evaluate(SMALL) == [], width
         assert set(page.evaluate(LINES)) <= {1, 2}, width
         if edition == "ordinary":

@@ -1,5 +1,6 @@
 """What a browser makes of letters: colours that can be read, and styles that inlining leaves as they were written."""
 
+import re
 from collections.abc import Callable
 from itertools import product
 from typing import Any
@@ -98,6 +99,11 @@ def test_text_that_is_hard_to_read_is_found(chromium: Browser, text: str) -> Non
     assert not contrasts["Luft"] >= 4.5
 
 
+def styles(html: str) -> list[str]:
+    """Return the style elements of a page but for what is in comments for Outlook."""
+    return re.findall("<style", re.sub(r"<!--.*?-->", "", html, flags=re.DOTALL))
+
+
 def by_css_inline(html: str) -> str:
     ours, theirs = 'data-premailer="ignore"', 'data-css-inline="keep"'
     assert ours in html
@@ -112,7 +118,7 @@ def test_inlined_letter_has_the_styles_that_were_written(
     monkeypatch.setattr(composing, "inline", lambda html: html)
     written = compose(an_ordinary_edition(), a_frame(design=design), open_templates(), NONCE).html
 
-    assert inliner(written).count("<style") == 1 < written.count("<style")
+    assert len(styles(inliner(written))) == 1 < len(styles(written))
     assert differences(chromium, written, inliner(written)) == {}
 
 
