@@ -4,9 +4,7 @@ A design NAME is a folder ``templates/NAME`` with ``letter.html.j2`` and ``lette
 come first.  Everything is escaped but what goes into ``.txt.j2`` and subjects.
 """
 
-import textwrap
 import traceback
-import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +15,7 @@ from jinja2.loaders import split_template_path
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from digest.errors import ConfigError, nearest
+from digest.letter.lines import underlined, wrap
 from digest.letter.printed import Picture, PrintedArticle, PrintedDay
 from digest.letter.slots import OFFERED
 from digest.packaged import packaged
@@ -28,7 +27,6 @@ LETTER = "letter.html.j2"  #: the file that makes a folder a design
 SUBJECT = "subject in digest.toml"
 #: Frozen values without methods.
 PLAIN = frozenset((PrintedArticle, PrintedDay, Picture))
-WIDTH = 72  #: columns of the text part, and six for who answers and quotes it
 
 
 class TemplateError(ConfigError):
@@ -98,30 +96,6 @@ def open_templates(project: Path | None = None) -> Templates:
     # The same edition makes the same letter.
     del environment.filters["random"], environment.globals["lipsum"]
     return Templates(folders, environment)
-
-
-def wrap(text: str, width: int = WIDTH, first: str = "", rest: str = "") -> str:
-    """Return a text in lines of at most ``width``, the first one behind ``first``, the others behind ``rest``.
-
-    A word that is longer than a line is broken, an address of the web is not.
-    """
-    room = width - max(len(first), len(rest))
-    words = (word if "://" in word else " ".join(textwrap.wrap(word, room)) for word in text.split(" "))
-    return textwrap.fill(
-        " ".join(words),
-        width,
-        initial_indent=first,
-        subsequent_indent=rest,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-
-
-def underlined(text: str, sign: str = "-") -> str:
-    """Return a line with another under it, as long as a terminal shows the first."""
-    wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
-    no_room = sum(unicodedata.category(c) in ("Mn", "Me", "Cf") for c in text)
-    return f"{text}\n{sign * min(len(text) + wide - no_room, WIDTH)}"
 
 
 class _Sandbox(ImmutableSandboxedEnvironment):

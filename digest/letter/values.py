@@ -13,6 +13,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import idna
 
 from digest.errors import DigestError
+from digest.letter.lines import whole
 
 LINE = 998  #: octets of a line, and of a value that comes from outside (RFC 5322, 2.1.1)
 WIDTH = 76  #: of a line that holds an encoded-word (RFC 2047, 2)
@@ -77,10 +78,7 @@ def shortened(text: str, longest: int) -> str:
         return text
     end = longest - 1
     blank = text.rfind(" ", longest // 2, end + 1)
-    # Inside a word no sign is cut from the letter it belongs to.
-    while blank < 0 and end > 1 and unicodedata.category(text[end]) in ("Mn", "Mc", "Me", "Cf"):
-        end -= 1
-    return text[: end if blank < 0 else blank].rstrip(" ,;:.–-") + "…"
+    return text[: whole(text, end) if blank < 0 else blank].rstrip(" ,;:.–-") + "…"
 
 
 def text_header(text: str, start: int = START) -> bytes:

@@ -261,22 +261,32 @@ def test_plain_has_no_table_but_outlook_s(plain: Letter) -> None:
 @pytest.mark.parametrize("links", ["date", "headline"])
 @pytest.mark.parametrize("language", ["sv", "en"])
 def test_text_says_nothing_but_what_the_html_says(design: str, links: str, language: str) -> None:
-    titled = an_article("Luftrenare", section="Fordon", lead="Ser bakåt i mörker och snö. " * 20)
-    layout = a_layout(titled, an_article("Backkameror", section="Mätteknik", lead="Nya modeller. " * 40))
+    shown: dict[str, Any] = {
+        "image": "https://nytt.example.com/p.jpg",
+        "image_alt": "Ljus hall",
+        "subtitle": "Tyst och ren",
+    }
+    titled = an_article("Luftrenare", section="Fordon", lead="Ser bakåt i mörker och snö. " * 20, **shown)
+    headline = an_article("Backkameror", section="Mätteknik", lead="Nya modeller. " * 40)
+    layout = a_layout(titled, headline, headline, folded=[headline])
     letter = a_letter(layout, language, design=design, text_links=links)
     said = Words(letter.html).said
 
+    assert "[Ljus hall]" in letter.text
     for word in re.findall(r"[^\W\d_]{3,}", re.sub(r"https?://\S+", "", letter.text)):
         assert word in said, word
 
 
 class Words(HTMLParser):
-    """The words that a page shows."""
+    """The words that a page shows, those in place of pictures too."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
         self.said: set[str] = set()
         self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_data(dict(attrs).get("alt") or "")
 
     def handle_data(self, data: str) -> None:
         self.said |= set(re.findall(r"[^\W\d_]{3,}", data))

@@ -171,7 +171,9 @@ def test_h7_no_parameter_needs_more_than_ascii_rfc_2231_3(mails: list[bytes]) ->
         read = email.message_from_bytes(mail, policy=policy.default)
         given = [part.get_params(failobj=[], header="Content-Type") for part in read.walk()]
         assert given[0][0][0] == "multipart/alternative"
-        assert [name for params in given for name, value in params if not value.isascii() or "*" in name] == []
+        assert [name for params in given for name, value in params if not value.isascii()] == []
+        # Such a parameter has a star behind its name, which who reads it takes away.
+        assert not any("*" in str(part["Content-Type"]) for part in email.message_from_bytes(mail).walk())
         assert not list(read.iter_attachments())
 
 

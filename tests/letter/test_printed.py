@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from digest.letter.lines import columns, underlined, wrap
 from digest.letter.printed import Picture, Printed, printed
 from digest.letter.subject import make_preheader
-from digest.letter.templates import underlined, wrap
 from digest.letter.values import shortened
 from digest.locale import words_for
 from tests.builders import a_layout, an_article
@@ -98,6 +98,9 @@ def test_headlines_are_numbered_through_the_letter() -> None:
         ("ett två, tre, fyra", "ett två…"),
         ("abcdefghij\u0301klmno", "abcdefghij\u0301…"),
         ("abcdefghijk\u0301lmno", "abcdefghij…"),
+        ("abcdefghi👩\u200d🚀xyz", "abcdefghi…"),
+        ("abcdefghij👍🏽xyz", "abcdefghij…"),
+        ("abcdefgh🇸🇪🇳🇴xyz", "abcdefgh🇸🇪…"),
     ],
 )
 def test_line_is_cut_between_words_or_at_least_between_letters(text: str, cut: str) -> None:
@@ -124,6 +127,22 @@ def test_word_longer_than_a_line_is_broken_and_a_link_is_not() -> None:
 
     assert max(map(len, wrap("W" * 500, first="1. ", rest="   ").split("\n"))) <= 72
     assert link in wrap(f"se {link} nu")
+
+
+@pytest.mark.parametrize(
+    "text", ["駅の改修工事が始まる" * 30, "🔥" * 300, "e\u0301" * 300, "👨\u200d👩\u200d👧" * 60, "한국어 기사 " * 60]
+)
+def test_line_is_as_long_as_a_terminal_shows_it(text: str) -> None:
+    lines = wrap(text, first="1. ", rest="   ").split("\n")
+
+    assert 60 < max(map(columns, lines)) <= 72
+    assert "".join(lines).replace(" ", "") == "1." + text.replace(" ", "")
+    assert not [line for line in lines[1:] if line[3:4] in ("", "\u200d", "\u0301")]
+    assert not [line for line in lines if line.endswith("\u200d")]
+
+
+def test_what_cannot_be_told_apart_is_cut_all_the_same() -> None:
+    assert len(wrap("👩\u200d" * 300).split("\n")) < 20
 
 
 def test_date_is_underlined_as_long_as_a_terminal_shows_it() -> None:

@@ -4,7 +4,8 @@ from typing import Any
 import pytest
 
 from digest.errors import DigestError
-from digest.letter.templates import LARGEST, DesignNotFound, TemplateError, open_templates, wrap
+from digest.letter.lines import wrap
+from digest.letter.templates import LARGEST, DesignNotFound, TemplateError, open_templates
 from tests.builders import a_layout, an_article
 from tests.letter.designs import a_design, a_letter
 
