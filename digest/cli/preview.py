@@ -4,6 +4,7 @@ import datetime as dt
 import os
 import sys
 import webbrowser
+from contextlib import suppress
 from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -125,8 +126,10 @@ def _rendered(written: "Written", why: str, now: dt.datetime) -> str:
 
 def _tell(live: Path, version: str, trouble: str, *, goes: bool = True) -> None:
     """Tell an open page which rendering is the newest, what hinders the next, and whether there will be any."""
-    if version and live.parent.is_dir():
-        fresh = live.with_suffix(".new")
+    if not version or not live.parent.is_dir():
+        return
+    fresh = live.with_suffix(".new")
+    with suppress(OSError):  # the terminal has it already
         fresh.write_text(f"preview({dumps(version)}, {dumps(trouble)}, {dumps(goes)});\n", encoding="ascii")
         fresh.replace(live)  # never seen by half
 

@@ -13,6 +13,8 @@ from digest.settings import NewsletterSettings
 
 #: Octets of HTML after which Gmail cuts a letter (RELIABILITY.md, A3: H12).
 CUT = 102_000
+#: Rules that have not been asked what they are asked before a send: they need the network, every letter, or the clock.
+UNASKED = frozenset({"links", "pictures", "sections", "late"})
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ def page_of(
         "size": _size(sheet, titles),
         "verdict": verdict and verdict.level.value,
         "findings": list(gist(verdict.findings)) if verdict else [],
-        "passed": sorted(f.rule for f in verdict.findings if f.level is Level.FINE) if verdict else [],
+        "passed": sorted({f.rule for f in verdict.findings if f.level is Level.FINE} - UNASKED) if verdict else [],
         "off": list(verdict.off) if verdict else [],
     }
 

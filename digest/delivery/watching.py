@@ -1,7 +1,7 @@
 """A preview kept up to date: rendered anew when a template, the settings or the store change."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from digest.errors import DigestError
@@ -52,14 +52,24 @@ def _try(render: Callable[[Project, str], None], project: Project, why: str, fai
 def stamps(folder: Path) -> Stamps:
     """Return what tells each state of the files that a letter is made of from the next."""
     found: dict[Path, tuple[int, int]] = {}
-    templates = {folder / "templates", packaged("templates")}
-    for path in (folder / FILE, folder / ".env", *(file for top in templates for file in top.rglob("*.j2"))):
+    for path in (folder / FILE, folder / ".env", *_templates(folder / "templates"), *_templates(packaged("templates"))):
         try:
             stat = path.stat()
         except OSError:  # gone since it was listed, or not there at all
             continue
         found[path] = (stat.st_mtime_ns, stat.st_size)
     return found
+
+
+def _templates(top: Path) -> Iterator[Path]:
+    """Yield the files that a design may be made of, whatever they are called, also behind links to folders."""
+    for depth in ("*", "*/*", "*/*/*"):
+        yield from (file for file in top.glob(depth) if not _is_an_editors(file.name) and file.is_file())
+
+
+def _is_an_editors(name: str) -> bool:
+    """Return whether a file is one that editors keep beside the one they change."""
+    return name.startswith(".") or name.endswith("~")
 
 
 def changed(folder: Path, before: Stamps, now: Stamps) -> str:
