@@ -71,9 +71,17 @@ def run(arguments: list[str]) -> int:
         show.flush()
     except BrokenPipeError:
         # Whoever read our output has gone, as `head` does; nothing more can be said to them.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return 1
+    except show.OutputLost as error:
+        _drop_output()
+        return _failed(str(error), 1)
     return code
+
+
+def _drop_output() -> None:
+    """Let what is still to be written go nowhere, or Python would try once more at its end, and complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @functools.cache
@@ -88,6 +96,8 @@ def _run(arguments: list[str]) -> int:
     show.begin(json_wanted="--json" in arguments)
     try:
         code = _commands()(send.optional_test_values(arguments), prog_name="digest", standalone_mode=False)
+    except (BrokenPipeError, show.OutputLost):
+        raise
     except DigestError as error:
         return _failed(str(error), error.exit_code)
     except TyperException as error:  # usage; the help that stands in for missing arguments has been printed
@@ -95,8 +105,6 @@ def _run(arguments: list[str]) -> int:
         return _failed(f"{words.rstrip('.')}; see: {_command(error)} --help", error.exit_code) if words else 2
     except (KeyboardInterrupt, Abort):
         return INTERRUPTED
-    except BrokenPipeError:
-        raise
     except Exception as error:  # noqa: BLE001  nobody above us would say it in one line
         return _failed(f"{type(error).__name__}: {error} (this is a fault in digest; --debug shows where)", 1)
     return code if isinstance(code, int) else 0

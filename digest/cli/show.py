@@ -2,12 +2,30 @@
 
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
+
+from digest.errors import DigestError
 
 SCHEMA = 1
 _json_wanted = False
 _json_printed = False
+
+
+class OutputLost(DigestError):
+    """What a command printed could not be written where its output goes."""
+
+
+@contextmanager
+def output() -> Iterator[None]:
+    """Tell a full disk behind our output from a fault; whoever has stopped reading is another matter."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputLost(f"the output cannot be written: {error.strerror}; make room, or send it elsewhere") from error
 
 
 def begin(*, json_wanted: bool) -> None:
@@ -20,27 +38,33 @@ def as_json(data: Mapping[str, Any]) -> None:
     """Print the command's one JSON object."""
     global _json_printed
     _json_printed = True
-    print(json.dumps({"schema": SCHEMA, **data}, ensure_ascii=False, default=str))
+    line(json.dumps({"schema": SCHEMA, **data}, ensure_ascii=False, default=str))
 
 
 def stream_json(key: str, items: Iterable[str]) -> None:
     """Print the command's one JSON object with a list of finished items, written as they come."""
     global _json_printed
     _json_printed = True
-    sys.stdout.write(f'{{"schema": {SCHEMA}, "{key}": [')
+    _write(f'{{"schema": {SCHEMA}, "{key}": [')
     for n, item in enumerate(items):
-        sys.stdout.write(("," if n else "") + item)
-    sys.stdout.write("]}\n")
+        _write(("," if n else "") + item)
+    _write("]}\n")
 
 
 def line(text: str) -> None:
     """Print a line of data."""
-    print(text)
+    _write(f"{text}\n")
 
 
 def flush() -> None:
     """Hand over what has been printed, while a reader who has gone can still be noticed."""
-    print(end="", flush=True)
+    with output():
+        print(end="", flush=True)
+
+
+def _write(text: str) -> None:
+    with output():
+        print(text, end="")
 
 
 def say(text: str) -> None:
@@ -70,7 +94,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Se
     texts = [[printable(cell) for cell in row] for row in rows]
     if not sys.stdout.isatty():
         for cells in (list(columns), *texts):
-            print("\t".join(cells))
+            line("\t".join(cells))
         return
     from rich.console import Console
     from rich.table import Table

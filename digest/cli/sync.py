@@ -175,7 +175,8 @@ def export(
         pieces = table(opened, list_name, read_state(state), dt.datetime.now(dt.UTC))
         if out is None:
             for piece in pieces:
-                sys.stdout.buffer.write(piece.encode())
+                with show.output():
+                    sys.stdout.buffer.write(piece.encode())
         else:
             _write(out, pieces)
 

@@ -386,3 +386,30 @@ def test_an_installed_command_has_the_exit_code(project: Path) -> None:
 
     assert (refused.code, refused.json["error"]) == (1, "no article 7; look with: digest articles list")
     assert (version.code, version.out.split()[0]) == (0, "digest")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize(
+    "command", [("articles", "list"), ("articles", "list", "--json"), ("subscribers", "list", "--json"),
+                ("subscribers", "export"), ("preview", "--date", "2025-11-30")], ids=" ".join,
+)  # fmt: skip
+def test_output_that_cannot_be_written_is_one_line_and_no_fault_of_ours(
+    ready: Path, command: tuple[str, ...], unbuffered: str
+) -> None:
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "digest", *command],
+            cwd=ready,
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+
+    assert (ended.returncode, ended.stderr) == (
+        1,
+        "digest: the output cannot be written: No space left on device; make room, or send it elsewhere\n",
+    )
