@@ -7,8 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.core import TyperGroup
+from typer.main import get_command
 
 from digest.cli.app import app
+from digest.collect.rows import KEYS
 from digest.environment import Environment
 from digest.settings import DomainSettings, ListSettings, NewsletterSettings, ProjectFile, SourceSettings
 from tests.checkout import ROOT
@@ -71,6 +74,36 @@ def test_commands_lists_every_command_and_no_other() -> None:
     said = {" ".join(found.split()) for found in re.findall(r"`digest ((?:[a-z]+ ?)+)", table)}
 
     assert said == commands()
+
+
+def test_commands_says_what_the_json_of_every_command_is() -> None:
+    text = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+    heads = [line.partition("{")[0] for line in text.partition("## JSON")[2].splitlines() if not line.startswith(" ")]
+    said = {(" ".join(words[:-1]), words[-1]) for words in map(str.split, commands()) if takes_json(words)}
+    missing = {
+        f"{group} {name}".strip()
+        for group, name in said
+        if not any(head.startswith(group) and name in re.findall(r"[a-z]+", head) for head in heads)
+    }
+
+    assert said
+    assert missing == set()
+
+
+def takes_json(words: list[str]) -> bool:
+    command = get_command(app)
+    for word in words:
+        assert isinstance(command, TyperGroup)
+        command = command.commands[word]
+    return any("--json" in option.opts for option in command.params)
+
+
+def test_what_reading_says_of_keys_is_what_files_may_have() -> None:
+    said = rows_of("docs/reading.md", "Formats")
+    others = {name for cell in said.values() for name in re.findall(r"[^`, ]+", cell)} - {"or"}
+
+    assert set(said) == set(KEYS)
+    assert others == {name for names in KEYS.values() for name in names}
 
 
 def commands() -> set[str]:
